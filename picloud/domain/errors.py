@@ -1,0 +1,101 @@
+"""The one hierarchy of errors. `picloud.views.problems` turns them into RFC 9457 problems.
+
+`code` is stable and part of the contract; `detail` is for people and may change.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field. `pointer` is an RFC 6901 JSON pointer into the request's body."""
+
+    pointer: str
+    detail: str
+
+
+class PicloudError(Exception):
+    """Base of all errors that a client may see."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something broke on our side"
+    retry_after_s: int | None = None
+
+    def __init__(self, detail: str = "", *, errors: tuple[FieldError, ...] = (), code: str | None = None) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = errors
+        self.problem_code = code or self.code
+
+
+class BadRequest(PicloudError):
+    status, code, title = 400, "bad_request", "The request could not be read"
+
+
+class Unauthenticated(PicloudError):
+    status, code, title = 401, "unauthenticated", "Sign in or send an API key"
+
+
+class BadSignature(PicloudError):
+    """One text for every cause: a sender without the secret must learn nothing from it."""
+
+    status, code, title = 401, "bad_signature", "The signature is missing, wrong or too old"
+
+
+class Forbidden(PicloudError):
+    status, code, title = 403, "forbidden", "You may not do this"
+
+
+class NotFound(PicloudError):
+    status, code, title = 404, "not_found", "There is nothing here"
+
+
+class MethodNotAllowed(PicloudError):
+    status, code, title = 405, "method_not_allowed", "This method is not offered here"
+
+
+class Conflict(PicloudError):
+    status, code, title = 409, "conflict", "This is in the way of something that exists"
+
+
+class PreconditionFailed(PicloudError):
+    status, code, title = 412, "precondition_failed", "It was changed by somebody else since you read it"
+
+
+class TooLarge(PicloudError):
+    status, code, title = 413, "too_large", "The request is too large"
+
+
+class UnsupportedMediaType(PicloudError):
+    status, code, title = 415, "unsupported_media_type", "This kind of content is not taken here"
+
+
+class Invalid(PicloudError):
+    """Well-formed but wrong. `errors` names the fields."""
+
+    status, code, title = 422, "invalid", "The request is well-formed but wrong"
+
+
+class HandlerFailed(PicloudError):
+    status, code, title = 502, "handler_failed", "The handler failed"
+
+
+class Unavailable(PicloudError):
+    """Our own trouble: the client did nothing wrong and should come again after `retry_after_s`."""
+
+    status, code, title = 503, "unavailable", "PiCloud can't do this right now"
+
+    def __init__(self, detail: str = "", *, retry_after_s: int = 5, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class HandlerTimeout(PicloudError):
+    status, code, title = 504, "handler_timeout", "The handler took too long"
+
+
+def invalid(pointer: str, detail: str) -> Invalid:
+    """An `Invalid` about one field."""
+    return Invalid(detail, errors=(FieldError(pointer, detail),))
