@@ -1,0 +1,61 @@
+"""Kinds of things that happen, and of what makes scripts run."""
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    HTTP = "http"
+    KV = "kv"
+    CRON = "cron"
+    EMAIL = "email"
+    DEAD_LETTER = "dead_letter"
+    QUEUE = "queue"
+    MANUAL = "manual"
+
+
+class TriggerKind(StrEnum):
+    """What makes a script run without a caller."""
+
+    KV = "kv"
+    CRON = "cron"
+    EMAIL = "email"
+    DEAD_LETTER = "dead_letter"
+    QUEUE = "queue"
+
+
+class DispatchMode(StrEnum):
+    """`sync`: whoever causes the event waits for the first attempt. Kinds in SYNC_KINDS only."""
+
+    ASYNC = "async"
+    SYNC = "sync"
+
+
+SYNC_KINDS = frozenset({TriggerKind.KV, TriggerKind.EMAIL})
+
+
+class ScriptKind(StrEnum):
+    """An endpoint has a handler and can be a target; a module is imported by the app's other scripts."""
+
+    ENDPOINT = "endpoint"
+    MODULE = "module"
+
+
+class RouteAccess(StrEnum):
+    """Who may call a route: anybody, or who sends an API key that may read the app's scripts."""
+
+    PUBLIC = "public"
+    KEY = "key"
+
+
+class InstanceRole(StrEnum):
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+class AppRole(StrEnum):
+    APP_ADMIN = "app_admin"
+    EDITOR = "editor"
+    VIEWER = "viewer"

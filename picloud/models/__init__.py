@@ -1,0 +1,38 @@
+"""Tables, one file per aggregate. Importing this package makes `Base.metadata` whole."""
+
+from picloud.models.api_key import ApiKey
+from picloud.models.app import App, AppMember
+from picloud.models.base import Base
+from picloud.models.dead_letter import DeadLetter
+from picloud.models.email_trigger import EmailTriggerDetails, InboundDedupeKey, InboundSecret
+from picloud.models.event import Event
+from picloud.models.execution import Execution, ExecutionStatus
+from picloud.models.master_key import KnownMasterKey
+from picloud.models.node import NODE_EPOCH
+from picloud.models.outbox import Outbox
+from picloud.models.route import Route
+from picloud.models.script import Script, ScriptVersion
+from picloud.models.trigger import Trigger
+from picloud.models.user import User
+
+__all__ = [
+    "NODE_EPOCH",
+    "ApiKey",
+    "App",
+    "AppMember",
+    "Base",
+    "DeadLetter",
+    "EmailTriggerDetails",
+    "Event",
+    "Execution",
+    "ExecutionStatus",
+    "InboundDedupeKey",
+    "InboundSecret",
+    "KnownMasterKey",
+    "Outbox",
+    "Route",
+    "Script",
+    "ScriptVersion",
+    "Trigger",
+    "User",
+]

@@ -1,0 +1,28 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from picloud.models.base import Base, CreatedAt, Id, Json, one_of
+from picloud.models.outbox import DeliveryColumns
+
+OUTCOMES = ("dead", "cancelled", "discarded")
+
+
+class DeadLetter(DeliveryColumns, Base):
+    """A delivery that ended without success. Its id is the delivery's; `event` is a copy: events go by age."""
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (
+        one_of("state", OUTCOMES),
+        Index("ix_dead_letters_app_id_id", "app_id", "id"),
+    )
+
+    id: Mapped[Id]
+    script_id: Mapped[UUID] = mapped_column(ForeignKey("scripts.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str]
+    event: Mapped[Json]
+    error: Mapped[Json]
+    failed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[CreatedAt]

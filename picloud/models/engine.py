@@ -1,0 +1,27 @@
+"""Engines and sessions."""
+
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.engine import URL
+
+_APPLICATION_NAME = "picloud"
+
+
+def database_url(given: str) -> URL:
+    """`given` as a psycopg2 URL: SQLAlchemy 2.1 takes a plain `postgresql://` for psycopg 3."""
+    url = make_url(given)
+    return url.set(drivername="postgresql+psycopg2") if url.drivername in ("postgres", "postgresql") else url
+
+
+def make_engine(url: URL | str, *, pool_size: int, statement_timeout_ms: int = 30_000) -> Engine:
+    """An engine whose connections are checked when taken, so that a restarted server costs no failed request."""
+    options = (
+        f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+    )
+    return create_engine(
+        database_url(str(url) if isinstance(url, str) else url.render_as_string(hide_password=False)),
+        pool_size=pool_size,
+        max_overflow=2,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "application_name": _APPLICATION_NAME, "options": options},
+    )

@@ -1,0 +1,10 @@
+"""Nodes: processes that claim deliveries. Each has an epoch, and lives as long as it holds the advisory lock on it."""
+
+from sqlalchemy import Sequence
+
+from picloud.models.base import Base
+
+NODE_EPOCH = Sequence("node_epoch", metadata=Base.metadata)
+
+EPOCH_LOCK_CLASS = 0x70696331
+"""First key of `pg_advisory_lock(class, epoch)`; the second is the epoch."""

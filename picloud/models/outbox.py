@@ -1,0 +1,53 @@
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from picloud.domain.kinds import EventKind
+from picloud.models.base import Base, BigInt, CreatedAt, Id, one_of
+
+
+class DeliveryColumns:
+    """What a delivery carries from the outbox to the dead letters: nothing is resolved at dispatch time."""
+
+    app_id: Mapped[UUID] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"))
+    event_id: Mapped[UUID]
+    source_kind: Mapped[str]
+    trigger_id: Mapped[UUID | None]
+    principal_id: Mapped[UUID | None]
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    max_attempts: Mapped[int]
+    backoff_base_s: Mapped[float]
+    backoff_cap_s: Mapped[float]
+    timeout_s: Mapped[float]
+
+
+class Outbox(DeliveryColumns, Base):
+    """Live deliveries only: a row leaves when its delivery ends.
+
+    `due`: before it, wait; for a row held by the node `epoch`, the end of its lease. `attempt` counts at claim,
+    so that a delivery which kills its node ends as well.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        one_of("source_kind", EventKind),
+        Index("ix_outbox_due_id", "due", "id"),
+        Index("ix_outbox_app_id_id", "app_id", "id"),
+        {
+            # Every row is updated once and deleted soon: leave room on the page, and vacuum by count, not by share.
+            "postgresql_with": {
+                "fillfactor": "70",
+                "autovacuum_vacuum_scale_factor": "0",
+                "autovacuum_vacuum_threshold": "1000",
+            }
+        },
+    )
+
+    id: Mapped[Id]
+    script_id: Mapped[UUID] = mapped_column(ForeignKey("scripts.id"), index=True)
+    due: Mapped[datetime] = mapped_column(server_default=func.now())
+    epoch: Mapped[BigInt | None]
+    manual: Mapped[bool] = mapped_column(server_default="false")
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,47 @@
+"""Fixtures that all tests share: a real PostgreSQL of the test session's own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from picloud.models.engine import make_engine
+from picloud.models.schema import migrate
+from picloud.postgres.binaries import find_bindir
+from picloud.postgres.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One PostgreSQL per test process."""
+    cluster = Cluster(tmp_path_factory.mktemp("postgres"), bindir=find_bindir(os.environ), max_connections=60)
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def engine(cluster: Cluster) -> Iterator[Engine]:
+    """An engine on a migrated database."""
+    engine = make_engine(cluster.url, pool_size=10)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def empty_database(engine: Engine, cluster: Cluster) -> Iterator[Engine]:
+    """An engine on a second database without any table."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CREATE DATABASE blank TEMPLATE template0"))
+    blank = make_engine(engine.url.set(database="blank"), pool_size=1)
+    yield blank
+    blank.dispose()
+
+
+@pytest.fixture
+def samples() -> Path:
+    """Folder of the mails that the project wrote for its tests."""
+    return Path(__file__).parent / "samples"
