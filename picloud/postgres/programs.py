@@ -1,0 +1,59 @@
+"""Running a PostgreSQL program through the launcher: with the right user, the right view and no inheritance."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from picloud.postgres import launcher
+from picloud.postgres.account import Account
+from picloud.postgres.errors import PostgresError
+from picloud.postgres.layout import Layout, View
+
+# Nothing of ours: the environment of PiCloud may hold secrets.
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin"}
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """PostgreSQL's programs, run by `account` with the paths of `view`."""
+
+    layout: Layout
+    account: Account
+    view: View
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """The command line that becomes the program `name`."""
+        job: dict[str, object] = {"parent": os.getpid()}
+        if self.account.switch:
+            job |= {"uid": self.account.uid, "gid": self.account.gid, "namespace": str(self.layout.namespace)}
+            job["mounts"] = [[str(mount.source), str(mount.target)] for mount in self.view.mounts]
+        program = [str(self.view.bindir / name), *arguments]
+        return [sys.executable, "-I", "-S", launcher.__file__, json.dumps(job), *program]
+
+    def spawn(self, name: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+        """Starts the program in a session of its own: a Ctrl-C in our terminal must not end it before us."""
+        if self.view.mounts:
+            self.layout.namespace.mkdir(mode=0o755, exist_ok=True)
+        return subprocess.Popen(
+            self.command(name, *arguments),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=Path("/"),
+            env=_ENVIRONMENT,
+            start_new_session=True,
+        )
+
+    def failure(self, name: str, exit_code: int, output: str) -> PostgresError:
+        """The error for a program that ended with `exit_code`."""
+        if exit_code != launcher.MOUNT_REFUSED:
+            return PostgresError(f"{name} of {self.view.bindir} ended with code {exit_code}: {output or 'no output'}")
+        folders = ", ".join(str(mount.source) for mount in self.view.mounts)
+        return PostgresError(
+            f"PostgreSQL never runs as root; it runs as user {self.account.name!r}, who can't reach {folders}, and "
+            f"mounting these elsewhere isn't permitted here ({output}). Choose places that this user can reach "
+            "(data folder /var/lib/picloud, virtual environment outside /root), or start PiCloud as a plain user."
+        )
