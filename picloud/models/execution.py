@@ -28,7 +28,7 @@ class Execution(Base):
     """One run of one script version for one attempt. Insert-only; partitioned by day over its id.
 
     No foreign keys: history outlives what it names, and a partition is dropped whole. `event` is there where no row of
-    `events` holds it (a call by HTTP). `max_attempts` and `due_at` show a delivered delivery as it was.
+    `events` holds it (a call by HTTP). `max_attempts` shows a delivered delivery as it was.
     """
 
     __tablename__ = "executions"
@@ -36,7 +36,7 @@ class Execution(Base):
         one_of("kind", EventKind),
         one_of("status", ExecutionStatus),
         Index("ix_executions_app_id_id", "app_id", "id"),
-        Index("ix_executions_delivery_id", "delivery_id"),
+        Index("ix_executions_app_id_delivery_id", "app_id", "delivery_id"),
         {"postgresql_partition_by": "RANGE (id)"},
     )
 
