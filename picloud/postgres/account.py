@@ -20,9 +20,9 @@ class Account:
     gid: int
     switch: bool
 
-    def can_enter(self, folder: Path) -> bool:
-        """Whether the mode bits of `folder` let this account go through it."""
-        status = folder.stat()
+    def can_enter(self, path: Path) -> bool:
+        """Whether the mode bits let this account go through a folder, or run a program."""
+        status = path.stat()
         if status.st_uid == self.uid:
             return bool(status.st_mode & 0o100)
         if status.st_gid == self.gid:
@@ -34,12 +34,22 @@ class Account:
         return not self.switch or all(self.can_enter(folder) for folder in path.parents)
 
 
+def check_programs(account: Account, bindir: Path) -> None:
+    """Raises PostgresError when a strict umask at installation keeps the programs from `account`."""
+    for needed in (bindir.parent, bindir, bindir / "postgres"):
+        if account.switch and not account.can_enter(needed):
+            raise PostgresError(
+                f"PostgreSQL never runs as root; it runs as user {account.name!r}, who may not use {needed}. "
+                f"Run `chmod -R go+rX {bindir.parent}`."
+            )
+
+
 def server_account(pgdata: Path) -> Account:
     """Who runs the server of `pgdata`: ourselves, or, when we are root, the folder's owner or a candidate.
 
     Raises PostgresError when the folder belongs to somebody that we can't become.
     """
-    owner_uid = pgdata.stat().st_uid if pgdata.exists() else None
+    owner_uid = pgdata.lstat().st_uid if pgdata.exists() else None
     if os.geteuid() == 0:
         return _from_passwd(owner_uid) if owner_uid else _first_candidate()
     if owner_uid not in (None, os.geteuid()):

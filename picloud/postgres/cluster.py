@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from picloud.postgres import database, files, initdb, leftover, pidfile
-from picloud.postgres.account import server_account
+from picloud.postgres.account import check_programs, server_account
 from picloud.postgres.binaries import major_version
 from picloud.postgres.errors import PostgresError
 from picloud.postgres.layout import Layout
@@ -79,10 +79,12 @@ class Cluster:
             files.prepare(self._layout)
             self._lock.acquire()
             self._bring_up()
-        except BaseException:
+        except BaseException as error:
             self._drop_server()
             if first:
                 self._lock.release()
+            if isinstance(error, OSError):
+                raise PostgresError(f"PostgreSQL can't be started in {self._layout.data_dir}: {error}") from error
             raise
 
     def stop(self) -> None:
@@ -120,15 +122,16 @@ class Cluster:
     def _bring_up(self) -> None:
         layout = self._layout
         account = server_account(layout.pgdata)
+        check_programs(account, self._bindir)
         files.give_to(account, layout)
-        leftover.end(layout)
+        leftover.end_server(layout)
         major = major_version(self._bindir)
         if not initdb.is_made(layout):
             initdb.make(layout, self._bindir, account)
         initdb.check_version(layout, self._bindir, major)
         password = files.read_password(layout)
         programs = Programs(layout, account, layout.view(self._bindir, layout.pgdata, account))
-        self._server = start_server(programs, self._arguments(programs, major), layout.pgdata)
+        self._server = start_server(programs, self._arguments(programs, major))
         database.ensure(layout.socket_dir, password, statement_stats=self._statement_stats)
 
     def _arguments(self, programs: Programs, major: int) -> list[str]:
@@ -138,7 +141,7 @@ class Cluster:
             max_connections=self._max_connections,
             statement_stats=self._statement_stats,
         )
-        settings["unix_socket_directories"] = f'"{programs.view.socket_dir}"'
+        settings["unix_socket_directories"] = _quoted(programs.view.socket_dir)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return ["-D", str(programs.view.pgdata), *options]
 
@@ -155,3 +158,9 @@ class Cluster:
                     f"Another process owns {self._layout.data_dir}, but its PostgreSQL does not accept connections."
                 )
             time.sleep(_FOREIGN_POLL_S)
+
+
+def _quoted(folder: Path) -> str:
+    """As an element of a PostgreSQL list of folders."""
+    escaped = str(folder).replace('"', '""')
+    return f'"{escaped}"'

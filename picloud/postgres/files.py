@@ -2,6 +2,7 @@
 
 import os
 import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,11 +37,12 @@ def give_to(account: Account, layout: Layout) -> None:
     _own_folder(account, layout.socket_dir)
 
 
-def fresh_folder(account: Account, folder: Path) -> None:
-    """Makes an empty folder for `account` alone."""
-    folder.mkdir(mode=0o700)
+def fresh_folder(account: Account, parent: Path, prefix: str) -> Path:
+    """Makes an empty folder in `parent`, for `account` alone."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     if account.switch:
         os.chown(folder, account.uid, account.gid)
+    return folder
 
 
 def read_password(layout: Layout) -> str:

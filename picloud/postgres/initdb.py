@@ -15,6 +15,7 @@ from picloud.postgres.programs import Programs
 
 _TIMEOUT_S = 300  # about 1 s on a PC; a slow SD card needs its time
 _SHOWN_CHARACTERS = 1000
+_FRESH_PREFIX = "postgres.new-"
 
 
 def is_made(layout: Layout) -> bool:
@@ -28,14 +29,13 @@ def is_made(layout: Layout) -> bool:
 
 def make(layout: Layout, bindir: Path, account: Account) -> None:
     """Makes the database: UTF-8, C locale, checksums, scram. It appears at its place only when it is complete."""
-    if layout.fresh_pgdata.exists():
-        shutil.rmtree(layout.fresh_pgdata)
-    files.fresh_folder(account, layout.fresh_pgdata)
+    for interrupted in layout.data_dir.glob(f"{_FRESH_PREFIX}*"):
+        shutil.rmtree(interrupted, ignore_errors=True)
+    fresh = files.fresh_folder(account, layout.data_dir, _FRESH_PREFIX)
     password = secrets.token_urlsafe(32)
-    programs = Programs(layout, account, layout.view(bindir, layout.fresh_pgdata, account))
-    _run(programs, password)
+    _run(Programs(layout, account, layout.view(bindir, fresh, account)), password)
     files.write_password(layout, password)
-    layout.fresh_pgdata.rename(layout.pgdata)
+    fresh.rename(layout.pgdata)
     _sync(layout.data_dir)
 
 

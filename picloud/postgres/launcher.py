@@ -17,7 +17,7 @@ NOT_STARTED = 71
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWNS = 0x00020000
-_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x40000
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 0x2, 0x4, 0x1000, 0x4000, 0x80000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
 def _mount_privately(namespace: str, mounts: list[list[str]]) -> None:
     """Nobody else sees these mounts, and they vanish with the last process of the server."""
     _check(_libc.unshare(_CLONE_NEWNS), "unshare")
-    _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    _mount("none", "/", "", _MS_REC | _MS_SLAVE)  # ours stay ours, and a disk unmounted outside is let go here too
     _mount("tmpfs", namespace, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=64k,mode=755")
     for source, target in mounts:
         os.makedirs(target, mode=0o755)

@@ -41,11 +41,6 @@ class Layout:
         return self.data_dir / "postgres"
 
     @property
-    def fresh_pgdata(self) -> Path:
-        """Where initdb works: an interrupted one never looks like a finished one."""
-        return self.data_dir / "postgres.new"
-
-    @property
     def password_file(self) -> Path:
         return self.data_dir / "postgres-password"
 
@@ -55,9 +50,13 @@ class Layout:
 
     @property
     def socket_dir(self) -> Path:
-        """`<data_dir>/run`, or a short folder elsewhere when that is too long for a socket's address."""
+        """`<data_dir>/run`, or a folder elsewhere when no client could name that one.
+
+        An address has its limit, and libpq takes a comma for the end of a host.
+        """
         folder = self.data_dir / "run"
-        if len(os.fsencode(folder / SOCKET_NAME)) <= _SOCKET_PATH_LIMIT_BYTES:
+        address = os.fsencode(folder / SOCKET_NAME)
+        if len(address) <= _SOCKET_PATH_LIMIT_BYTES and b"," not in address:
             return folder
         return _runtime_folder() / self._short_name
 

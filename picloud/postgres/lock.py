@@ -28,14 +28,9 @@ class OwnerLock:
             return
         fd = self._open(os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + _PATIENCE_S
-        while not _try_lock(fd):
+        while not _try_lock(fd, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                owner = os.read(fd, 20).decode("ascii", "replace").strip()
-                os.close(fd)
-                raise PostgresError(
-                    f"The data folder {self._path.parent} is in use by another PiCloud (process {owner or 'unknown'}). "
-                    "Stop that one first, or choose another data folder."
-                )
+                raise self._refusal(fd)
             time.sleep(_RETRY_S)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
@@ -48,26 +43,37 @@ class OwnerLock:
 
     def held_elsewhere(self) -> bool:
         """Whether another process is the owner."""
-        if self._fd is not None or not self._path.exists():
+        if self._fd is not None:
             return False
-        fd = self._open(os.O_RDWR)
         try:
-            return not _try_lock(fd)
+            fd = self._open(os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _try_lock(fd, fcntl.LOCK_SH)  # shared: two that ask must not take each other for the owner
         finally:
             os.close(fd)
 
     def _open(self, flags: int) -> int:
         try:
             return os.open(self._path, flags | os.O_CLOEXEC, 0o600)
-        except OSError as error:
+        except PermissionError as error:
             raise PostgresError(
-                f"{self._path} can't be opened: {error.strerror}. Run PiCloud as the owner of this data folder."
+                f"You may not open {self._path}. Run PiCloud as the owner of this data folder, or choose another one."
             ) from error
 
+    def _refusal(self, fd: int) -> PostgresError:
+        owner = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        return PostgresError(
+            f"The data folder {self._path.parent} is in use by another PiCloud (process {owner}). "
+            "Stop that one first, or choose another data folder."
+        )
 
-def _try_lock(fd: int) -> bool:
+
+def _try_lock(fd: int, kind: int) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -41,6 +41,5 @@ class ServerLog(threading.Thread):
     def _take(self, line: str) -> None:
         match = _LINE.match(line)
         level = _LEVELS.get(match["severity"], logging.DEBUG) if match else logging.DEBUG
-        if level > logging.DEBUG:
-            self._kept.append(line)
+        self._kept.append(line)
         logger.log(level if self.audible else logging.DEBUG, "%s", line)

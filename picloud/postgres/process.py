@@ -1,5 +1,6 @@
 """Processes by pidfd: never a signal to a process that only inherited the number."""
 
+import errno
 import os
 import select
 import signal
@@ -33,5 +34,7 @@ def open_pidfd(pid: int) -> int | None:
     """A pidfd of `pid`, or None when there is no such process."""
     try:
         return os.pidfd_open(pid)
-    except ProcessLookupError:
-        return None
+    except OSError as error:
+        if error.errno in (errno.ESRCH, errno.EINVAL):  # EINVAL: the number is a thread's now
+            return None
+        raise

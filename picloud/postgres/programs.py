@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from picloud.postgres import launcher
 from picloud.postgres.account import Account
@@ -33,7 +35,13 @@ class Programs:
         program = [str(self.view.bindir / name), *arguments]
         return [sys.executable, "-I", "-S", launcher.__file__, json.dumps(job), *program]
 
-    def spawn(self, name: str, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+    def spawn(
+        self,
+        name: str,
+        *arguments: str,
+        stdin: int = subprocess.DEVNULL,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> "subprocess.Popen[bytes]":
         """Starts the program in a session of its own: a Ctrl-C in our terminal must not end it before us."""
         if self.view.mounts:
             self.layout.namespace.mkdir(mode=0o755, exist_ok=True)
@@ -43,7 +51,7 @@ class Programs:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=Path("/"),
-            env=_ENVIRONMENT,
+            env={**_ENVIRONMENT, **environment},
             start_new_session=True,
         )
 
@@ -51,7 +59,7 @@ class Programs:
         """The error for a program that ended with `exit_code`."""
         if exit_code != launcher.MOUNT_REFUSED:
             return PostgresError(f"{name} of {self.view.bindir} ended with code {exit_code}: {output or 'no output'}")
-        folders = ", ".join(str(mount.source) for mount in self.view.mounts)
+        folders = " and ".join(str(mount.source) for mount in self.view.mounts)
         return PostgresError(
             f"PostgreSQL never runs as root; it runs as user {self.account.name!r}, who can't reach {folders}, and "
             f"mounting these elsewhere isn't permitted here ({output}). Choose places that this user can reach "
