@@ -11,7 +11,10 @@ OUTCOMES = ("dead", "cancelled", "discarded")
 
 
 class DeadLetter(DeliveryColumns, Base):
-    """A delivery that ended without success. Its id is the delivery's; `event` is a copy: events go by age."""
+    """A delivery that ended without success. Its id is the delivery's; `event` is a copy: events go by age.
+
+    `trace_id` stands beside the copy: PostgreSQL can't look into every JSON that it keeps.
+    """
 
     __tablename__ = "dead_letters"
     __table_args__ = (
@@ -23,6 +26,7 @@ class DeadLetter(DeliveryColumns, Base):
     script_id: Mapped[UUID] = mapped_column(ForeignKey("scripts.id", ondelete="CASCADE"), index=True)
     state: Mapped[str]
     event: Mapped[Json]
+    trace_id: Mapped[UUID | None]
     error: Mapped[Json]
     failed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[CreatedAt]

@@ -9,7 +9,10 @@ from picloud.models.base import Base, BigInt, CreatedAt, Id, one_of
 
 
 class DeliveryColumns:
-    """What a delivery carries from the outbox to the dead letters: nothing is resolved at dispatch time."""
+    """What a delivery carries from the outbox to the dead letters: nothing is resolved at dispatch time.
+
+    `policy_attempts`: how many attempts the policy grants, and each replay again; `max_attempts` is where they end.
+    """
 
     app_id: Mapped[UUID] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"))
     event_id: Mapped[UUID]
@@ -18,6 +21,7 @@ class DeliveryColumns:
     principal_id: Mapped[UUID | None]
     attempt: Mapped[int] = mapped_column(server_default="0")
     max_attempts: Mapped[int]
+    policy_attempts: Mapped[int]
     backoff_base_s: Mapped[float]
     backoff_cap_s: Mapped[float]
     timeout_s: Mapped[float]

@@ -1,0 +1,120 @@
+"""The outbox from the outside: put deliveries in, hurry them, take them out, bring them back."""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, TextClause
+from sqlalchemy.orm import Session
+
+from picloud.domain.delivery import MAX_DEPTH, RetryPolicy
+from picloud.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from picloud.domain.ids import uuid7
+from picloud.domain.kinds import EventKind
+from picloud.services import outbox_sql as sql
+from picloud.services.principals import Principal
+from picloud.services.sessions import after_commit, listeners
+from picloud.services.sessions import session_factory as session_factory
+
+log = logging.getLogger(__name__)
+
+
+class OutboxService:
+    """Commit is the caller's. After it, the local dispatcher is woken: the session must come from `session_factory`."""
+
+    def __init__(self, session: Session, *, backlog_max: int) -> None:
+        self._session = session
+        self._backlog_max = backlog_max
+
+    def enqueue(
+        self,
+        *,
+        app_id: UUID,
+        script_id: UUID,
+        kind: EventKind,
+        payload: Mapping[str, Any],
+        policy: RetryPolicy,
+        trigger_id: UUID | None = None,
+        principal_id: UUID | None = None,
+        trace_id: UUID | None = None,
+        depth: int = 0,
+    ) -> UUID:
+        """Write an event and its delivery to one script. The delivery's id.
+
+        `payload` is the part of `ctx.event` that is named after the kind. Raises Unavailable when the app's backlog is
+        full, Invalid when the event is caused by more than MAX_DEPTH others in a row.
+        """
+        if depth > MAX_DEPTH:
+            raise Invalid(f"The event would be number {depth} in a row that cause each other; {MAX_DEPTH} may.")
+        event_id, delivery_id = uuid7(), uuid7()
+        values = {
+            "id": delivery_id,
+            "event_id": event_id,
+            "app_id": app_id,
+            "script_id": script_id,
+            "kind": kind.value,
+            "payload": json.dumps(payload, separators=(",", ":")),
+            "trigger_id": trigger_id,
+            "principal_id": principal_id,
+            "trace_id": trace_id or event_id,
+            "depth": depth,
+            "max_attempts": policy.max_attempts,
+            "backoff_base_s": policy.backoff_base_s,
+            "backoff_cap_s": policy.backoff_cap_s,
+            "timeout_s": policy.timeout_s,
+            "backlog_max": self._backlog_max,
+        }
+        if self._session.execute(sql.ENQUEUE, values).first() is None:
+            raise Unavailable(f"{self._backlog_max} deliveries of the app wait already.", code="backlog_full")
+        self._wake()
+        return delivery_id
+
+    def retry_now(self, app_id: UUID, delivery_id: UUID) -> None:
+        """Try a waiting delivery at once; the attempt is a manual one. Raises NotFound, Conflict."""
+        self._change_waiting(sql.RETRY_NOW, app_id, delivery_id)
+        self._wake()
+
+    def cancel(self, app_id: UUID, delivery_id: UUID) -> None:
+        """End a waiting delivery. Raises NotFound, and Conflict when it runs or has ended."""
+        self._change_waiting(sql.CANCEL, app_id, delivery_id)
+
+    def replay(self, app_id: UUID, dead_letter_id: UUID, *, principal: Principal) -> UUID:
+        """Bring a dead letter back as the delivery that it was: same id, attempts counted on, as many again.
+
+        Raises NotFound, and Conflict when it was cancelled, discarded or replayed by somebody else.
+        """
+        key = {"id": dead_letter_id, "app_id": app_id}
+        letter = self._session.execute(sql.TAKE_DEAD_LETTER, key).one_or_none()
+        if letter is None:
+            raise self._why_not(app_id, dead_letter_id)
+        if letter.event is None:
+            raise Conflict("The dead letter's event is not kept any more.")
+        self._session.execute(sql.RESTORE_EVENT, _event_of(letter))
+        self._session.execute(sql.RESTORE_DELIVERY, dict(letter._mapping))
+        self._wake()
+        log.info("replayed", extra={"fields": {"delivery_id": str(dead_letter_id), "user_id": str(principal.user_id)}})
+        return dead_letter_id
+
+    def discard(self, app_id: UUID, dead_letter_id: UUID) -> None:
+        """Put a dead letter out of sight, for good. Raises NotFound, Conflict."""
+        self._change_waiting(sql.DISCARD, app_id, dead_letter_id)
+
+    def _change_waiting(self, statement: TextClause, app_id: UUID, delivery_id: UUID) -> None:
+        if self._session.execute(statement, {"id": delivery_id, "app_id": app_id}).first() is None:
+            raise self._why_not(app_id, delivery_id)
+
+    def _why_not(self, app_id: UUID, delivery_id: UUID) -> Conflict | NotFound:
+        state = self._session.execute(sql.STATE, {"id": delivery_id, "app_id": app_id}).scalar()
+        return Conflict(f"The delivery is {state}.") if state else NotFound("There is no such delivery any more.")
+
+    def _wake(self) -> None:
+        wakeup = listeners(self._session).wakeup
+        after_commit(self._session, wakeup, wakeup.notify)
+
+
+def _event_of(letter: Row[Any]) -> dict[str, Any]:
+    """The parameters that write a dead letter's copy of its event back to the events."""
+    copy: dict[str, Any] = letter.event
+    return copy | {"app_id": letter.app_id, "payload": json.dumps(copy[copy["kind"]])}

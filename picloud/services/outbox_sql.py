@@ -1,0 +1,78 @@
+"""Statements of the outbox service: each does one thing in one round trip."""
+
+from sqlalchemy import text
+
+DELIVERY_COLUMNS = (
+    "id, app_id, script_id, event_id, source_kind, trigger_id, principal_id, "
+    "attempt, max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s"
+)
+"""What the outbox and the dead letters have in common."""
+
+
+def rfc3339(moment: str) -> str:
+    """An expression that spells the timestamp `moment`."""
+    return f"""to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+# json_build_object takes the payload as it is: reading json by an operator fails on escapes that text can't hold.
+EVENT_COPY = f"""
+    CASE WHEN e.id IS NULL THEN 'null' ELSE json_build_object(
+        'id', e.id, 'kind', e.kind, 'occurred_at', {rfc3339("e.occurred_at")},
+        'trace_id', e.trace_id, 'depth', e.depth, e.kind, e.payload) END
+"""
+"""The event `e` as handlers see it, for a dead letter; JSON's null where it is not kept any more."""
+
+ENQUEUE = text("""
+    WITH room AS (
+        SELECT 1 FROM (SELECT 1 FROM outbox WHERE app_id = :app_id LIMIT :backlog_max) AS waiting
+        HAVING count(*) < :backlog_max
+    ), event AS (
+        INSERT INTO events (id, app_id, kind, occurred_at, payload, trace_id, depth)
+        SELECT :event_id, :app_id, :kind, now(), :payload, :trace_id, :depth FROM room
+    )
+    INSERT INTO outbox (id, app_id, script_id, event_id, source_kind, trigger_id, principal_id,
+                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s)
+    SELECT :id, :app_id, :script_id, :event_id, :kind, :trigger_id, :principal_id,
+           :max_attempts, :max_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s
+    FROM room RETURNING id
+""")
+
+RETRY_NOW = text("""
+    UPDATE outbox SET due = now(), manual = true WHERE id = :id AND app_id = :app_id AND epoch IS NULL RETURNING id
+""")
+
+CANCEL = text(f"""
+    WITH gone AS (DELETE FROM outbox WHERE id = :id AND app_id = :app_id AND epoch IS NULL RETURNING {DELIVERY_COLUMNS})
+    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id)
+    SELECT gone.*, 'cancelled', {EVENT_COPY},
+           json_build_object('type', 'Cancelled', 'message', 'Cancelled by hand.'), e.trace_id
+    FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id
+""")  # noqa: S608
+
+DISCARD = text("""
+    UPDATE dead_letters SET state = 'discarded' WHERE id = :id AND app_id = :app_id AND state = 'dead' RETURNING id
+""")
+
+TAKE_DEAD_LETTER = text(f"""
+    DELETE FROM dead_letters WHERE id = :id AND app_id = :app_id AND state = 'dead'
+    RETURNING {DELIVERY_COLUMNS}, event
+""")  # noqa: S608
+
+RESTORE_EVENT = text("""
+    INSERT INTO events (id, app_id, kind, occurred_at, payload, trace_id, depth)
+    VALUES (:id, :app_id, :kind, :occurred_at, :payload, :trace_id, :depth) ON CONFLICT (id) DO NOTHING
+""")
+
+RESTORE_DELIVERY = text("""
+    INSERT INTO outbox (id, app_id, script_id, event_id, source_kind, trigger_id, principal_id, attempt, manual,
+                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s)
+    VALUES (:id, :app_id, :script_id, :event_id, :source_kind, :trigger_id, :principal_id, :attempt, true,
+            :attempt + :policy_attempts, :policy_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s)
+""")
+
+STATE = text("""
+    SELECT CASE WHEN epoch IS NULL THEN 'waiting' ELSE 'running' END FROM outbox WHERE id = :id AND app_id = :app_id
+    UNION ALL SELECT state FROM dead_letters WHERE id = :id AND app_id = :app_id
+    UNION ALL SELECT 'delivered' FROM executions WHERE delivery_id = :id AND app_id = :app_id AND status = 'ok'
+    LIMIT 1
+""")
