@@ -68,7 +68,7 @@ def _single_line(most: int) -> Read:
 
 
 def _moment(value: Any, pointer: str, mistakes: Mistakes) -> Any:
-    accepted = text()(value, pointer, mistakes)
+    accepted = _TEXT(value, pointer, mistakes)
     try:
         return accepted if accepted is None else rfc3339.to_utc(accepted)
     except ValueError as wrong:
@@ -77,7 +77,7 @@ def _moment(value: Any, pointer: str, mistakes: Mistakes) -> Any:
 
 def _base64(value: Any, pointer: str, mistakes: Mistakes) -> Any:
     """RFC 4648, section 4; MIME's line breaks (RFC 2045, 6.8) are taken out."""
-    accepted = text()(value, pointer, mistakes)
+    accepted = _TEXT(value, pointer, mistakes)
     if accepted is None:
         return None
     joined = accepted.replace("\r", "").replace("\n", "")
@@ -96,10 +96,11 @@ def _attachment(value: Any, pointer: str, mistakes: Mistakes) -> Any:
     return accepted
 
 
+_TEXT = text()
 _ADDRESS = text(least=1, most=998, refused=_CONTROL)
 _ADDRESSES = array(_ADDRESS, most=200)
 _MESSAGE_ID = text(most=998, refused=_CONTROL_OR_SPACE)
-_ANY_TEXT = Field(nullable(text()))
+_ANY_TEXT = Field(nullable(_TEXT))
 
 _ENVELOPE = record(
     {

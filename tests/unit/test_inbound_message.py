@@ -158,6 +158,19 @@ def test_size_is_filled_in_from_the_content(content: str, size_bytes: int) -> No
     assert parsed(attachments=[attachment | {"size": 7}])["attachments"][0]["size"] == 7
 
 
+@pytest.mark.parametrize("bad", [-1, 1.5, True, "2", None, -1e300])
+def test_bad_size(bad: Any) -> None:
+    attachment = {"filename": None, "content_type": "a/b", "size": bad}
+    assert list(mistakes(attachments=[attachment])) == ["/attachments/0/size"]
+
+
+def test_numbers() -> None:
+    attachment = {"filename": None, "content_type": "a/b", "size": 3.0}
+    assert repr(parsed(attachments=[attachment])["attachments"][0]["size"]) == "3"
+    assert parsed(spam={"score": -2.5, "flagged": False})["spam"] == {"score": -2.5, "flagged": False}
+    assert list(mistakes(spam={"score": True})) == ["/spam/score"]
+
+
 @pytest.mark.parametrize("raw", [b"[]", b"null", b'"a"', b"5"])
 def test_a_message_is_an_object(raw: bytes) -> None:
     with pytest.raises(Invalid) as caught:

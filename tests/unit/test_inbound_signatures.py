@@ -81,7 +81,7 @@ def test_what_is_signed_verifies_in_both_forms(secret: str) -> None:
 
 def test_without_a_usable_secret_nothing_verifies() -> None:
     headers = standard() | {"webhook-signature": by_hand(b"", "msg_1", "1800000000")}
-    for secret in ("", "whsec_", "whsec_===", "whsec_not base64!"):
+    for secret in ("", "whsec_", "whsec_===", "whsec_ab!cd", "whsec_a", "whsec_ab_-", "whsec_é"):
         assert standard_keys(secret) == []
         assert not accepts(headers, secret)
         with pytest.raises(ValueError):
