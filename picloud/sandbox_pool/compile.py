@@ -1,0 +1,62 @@
+"""Source to restricted code. Runs in a throw-away worker: deep nesting can crash or exhaust Python's compiler."""
+
+import ast
+import marshal
+from types import CodeType
+
+from picloud.sandbox_pool.code_problem import CodeProblem
+from picloud.sandbox_pool.transform import HandlerPolicy
+
+
+class Refused(Exception):
+    """The source is not in the handler language. `problems` says where and why."""
+
+    def __init__(self, problems: list[CodeProblem]) -> None:
+        super().__init__(problems[0].message)
+        self.problems = problems
+
+
+def compile_script(name: str, source: str, modules: frozenset[str]) -> CodeType:
+    """The code of the script `name`, which may import `modules`. Raises Refused."""
+    try:
+        tree = ast.parse(source, name)
+    except SyntaxError as error:
+        raise Refused(
+            [CodeProblem(error.lineno or 1, max(error.offset or 1, 1), f"syntax error: {error.msg}")]
+        ) from None
+    except ValueError as error:  # a NUL in the source
+        raise Refused([CodeProblem(1, 1, f"this is not Python source: {error}")]) from None
+    except (RecursionError, MemoryError):
+        raise _too_deep() from None
+    return _compile_tree(tree, name, modules)
+
+
+def _compile_tree(tree: ast.Module, name: str, modules: frozenset[str]) -> CodeType:
+    policy = HandlerPolicy(modules - {name})
+    try:
+        policy.visit(tree)
+        if policy.problems:
+            raise Refused(policy.problems)
+        return compile(tree, name, "exec", dont_inherit=True)
+    except (RecursionError, MemoryError):
+        raise _too_deep() from None
+    except (
+        SyntaxError
+    ) as error:  # what only the compiler finds: `return` outside of a function, `nonlocal` at the top
+        raise Refused(
+            [CodeProblem(error.lineno or 1, max(error.offset or 1, 1), f"syntax error: {error.msg}")]
+        ) from None
+
+
+def _too_deep() -> Refused:
+    return Refused([CodeProblem(1, 1, "the script is nested too deeply", "split it into smaller functions")])
+
+
+def dump(code: CodeType) -> bytes:
+    return marshal.dumps(code)
+
+
+def load(data: bytes) -> CodeType:
+    """Only ever called in a worker of the app whose source it was: a crafted dump can do anything to its process."""
+    code: CodeType = marshal.loads(data)  # noqa: S302
+    return code

@@ -1,0 +1,196 @@
+"""Drives one run: gives a worker its event, answers its calls, counts what it uses, and says how it ended."""
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from picloud.sandbox_pool import frames
+from picloud.sandbox_pool.http_answer import BadAnswer, checked
+from picloud.sandbox_pool.job import Job
+from picloud.sandbox_pool.outcome import ErrorInfo, LogEntry, Outcome, Response, Status
+from picloud.sandbox_pool.process import WorkerProcess
+from picloud.sandbox_pool.protocol import FrameTooLarge, Kind, ProtocolError
+from picloud.sandbox_pool.watch import Expired, Watch
+
+HostCalls = Callable[[str, Mapping[str, Any]], Any]
+"""(verb, arguments) -> a JSON value. Raises HostError for what the handler should see; anything else ends the run and is
+raised by `Pool.run`."""
+
+SEND_TIMEOUT_S = 5.0
+_HARD_MESSAGES = {
+    Status.cpu: "the handler used up its CPU time",
+    Status.wall: "the handler took too long",
+    Status.memory: "the handler used up its memory",
+    Status.output: "the worker sent more than it may",
+    Status.crash: "the worker died",
+    Status.protocol: "the worker broke the protocol",
+    Status.syscall: "the worker was killed for a forbidden system call",
+}
+
+
+class HostError(Exception):
+    """Raised by a host call; raised again inside the handler, as the builtin exception `type` or one of that name."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(message)
+        self.type = type
+        self.message = message
+
+
+class Run:
+    """One event in one worker."""
+
+    def __init__(self, worker: WorkerProcess, job: Job, host: HostCalls | None) -> None:
+        self._worker = worker
+        self._job = job
+        self._host = host
+        self._outcome = Outcome(Status.ok, job.limits)
+        self._log_bytes = 0
+        self._calls = 0
+        self._call_bytes = 0
+
+    def drive(self, opening: list[tuple[Kind, bytes]]) -> Outcome:
+        """Sends `opening`, then sees the run through. Whoever calls must kill the worker unless the status is ok or error;
+        raises what `host` raised, if it wasn't a HostError (then, too, the worker must be killed)."""
+        peak_before = self._worker.memory()[0]
+        watch = Watch(self._worker, self._job.limits)
+        try:
+            self._converse(watch, opening)
+            if watch.hit is not None and self._outcome.status in (Status.ok, Status.error):
+                self._hard(watch.hit)
+        except Expired as expired:
+            self._hard(expired.status)
+        except FrameTooLarge as error:
+            self._hard(Status.output if error.kind in _COUNTED else Status.protocol, str(error))
+        except (ProtocolError, msgspec.DecodeError) as error:
+            self._hard(Status.protocol, str(error))
+        except (EOFError, OSError):
+            self._hard(Status.crash)
+        self._measure(watch, peak_before)
+        return self._outcome
+
+    def _measure(self, watch: Watch, peak_before: int) -> None:
+        self._outcome.wall_ms = (time.monotonic_ns() - watch.started_ns) / 1e6
+        with contextlib.suppress(OSError):
+            self._outcome.cpu_ms = watch.cpu_used_ns() / 1e6
+        peak, present = self._worker.memory()
+        used = peak if peak > peak_before else present
+        self._outcome.memory_peak_bytes = max(0, used - self._worker.base_bytes)
+
+    def _converse(self, watch: Watch, opening: list[tuple[Kind, bytes]]) -> None:
+        worker, limits = self._worker, self._job.limits
+        for kind, body in opening:
+            self._send(kind, body)
+        caps = {
+            Kind.LOG: limits.log_bytes,
+            Kind.CALL: limits.host_bytes,
+            Kind.RESULT: limits.output_bytes,
+            Kind.RESPONSE: limits.output_bytes + frames.RESPONSE_HEAD_BYTES,
+            Kind.FAILED: frames.FAILED_CAP_BYTES,
+        }
+        while True:
+            frame = worker.channel.take(caps)
+            if frame is None:
+                worker.sock.settimeout(watch.patience_s())
+                try:
+                    worker.channel.fill()
+                except TimeoutError:
+                    continue
+            elif self._handle(*frame):
+                return
+
+    def _send(self, kind: Kind, body: bytes) -> None:
+        self._worker.sock.settimeout(SEND_TIMEOUT_S)
+        try:
+            self._worker.channel.send(kind, body)
+        except TimeoutError:
+            raise ProtocolError("the worker doesn't read") from None
+
+    def _handle(self, kind: int, body: bytes) -> bool:
+        """Whether the run has ended with this frame."""
+        if kind == Kind.RESULT:
+            self._outcome.result = frames.check_json(body)
+        elif kind == Kind.RESPONSE:
+            self._respond(body)
+        elif kind == Kind.FAILED:
+            self._failed(body)
+        elif kind == Kind.LOG:
+            self._log(body)
+            return False
+        else:
+            self._call(body)
+            return False
+        return True
+
+    def _respond(self, body: bytes) -> None:
+        head, content = frames.split_response(body)
+        if len(content) > self._job.limits.output_bytes:
+            raise FrameTooLarge(Kind.RESPONSE, len(content), self._job.limits.output_bytes)
+        try:
+            self._outcome.response = checked(head, content)
+        except BadAnswer as error:
+            self._outcome.status = Status.error
+            self._outcome.error = ErrorInfo("BadAnswer", str(error))
+            return
+        self._outcome.result = _stored(self._outcome.response, head.form)
+
+    def _failed(self, body: bytes) -> None:
+        failed = frames.decode_failed(body)
+        self._outcome.status = Status(failed.status)
+        self._outcome.error = failed.as_error()
+        self._outcome.control = failed.as_control()
+
+    def _log(self, body: bytes) -> None:
+        logs, limits = self._outcome.logs, self._job.limits
+        self._log_bytes += len(body)
+        if self._log_bytes > limits.log_bytes or len(logs) >= limits.log_lines:
+            raise FrameTooLarge(Kind.LOG, self._log_bytes, limits.log_bytes)
+        entry = frames.decode_log(body)
+        logs.append(
+            LogEntry(level=entry.level, message=entry.message, fields=entry.fields, at_ms=entry.at_ms)
+        )
+
+    def _call(self, body: bytes) -> None:
+        limits = self._job.limits
+        self._calls += 1
+        self._call_bytes += len(body)
+        call = frames.decode_call(body)
+        try:
+            if self._calls > limits.host_calls or self._call_bytes > limits.host_bytes:
+                raise HostError(
+                    "QuotaExceeded", f"more than {limits.host_calls} calls or {limits.host_bytes} bytes"
+                )
+            if self._host is None:
+                raise HostError("NotImplementedError", f"{call.verb} is not available here")
+            reply: dict[str, Any] = {"value": self._host(call.verb, call.args)}
+        except HostError as error:
+            reply = {"error": {"type": error.type, "message": error.message}}
+        self._send(Kind.REPLY, json.dumps(reply).encode())
+
+    def _hard(self, status: Status, detail: str = "") -> None:
+        """The run ended without, or against, the worker's own word."""
+        outcome = self._outcome
+        outcome.status = status
+        outcome.result = outcome.response = outcome.control = None
+        message = _HARD_MESSAGES[status] + (f": {detail}" if detail else "")
+        outcome.error = ErrorInfo(_HARD_TYPES.get(status, "WorkerError"), message)
+
+
+_COUNTED = frozenset({Kind.LOG, Kind.RESULT, Kind.RESPONSE})
+_HARD_TYPES = dict.fromkeys((Status.cpu, Status.wall, Status.memory, Status.output), "LimitHit")
+
+
+def _stored(response: Response, form: str) -> bytes | None:
+    """What the execution keeps of a response as its result."""
+    if form == "json":
+        return frames.check_json(response.body)
+    if form == "text":
+        try:
+            return msgspec.json.encode(response.body.decode())
+        except UnicodeDecodeError:
+            raise ProtocolError("a text response that is not UTF-8") from None
+    return None if response.body else b"null"

@@ -1,0 +1,65 @@
+"""`ctx.event`: JSON objects that read by attribute and by key."""
+
+import base64
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+
+class Record(dict[str, Any]):
+    """A dict whose keys also read as attributes; a trailing underscore helps with keywords: `mail.from_`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        for key in (name, name.removesuffix("_")):
+            if key in self:
+                return self[key]
+        raise AttributeError(f"there is no {name!r} here; there is: {', '.join(map(str, self)) or 'nothing'}")
+
+
+class HttpRecord(Record):
+    """The `http` part. `body` (bytes) comes as `body_base64`; `text`, `json` and `form` are made from it when asked for."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: str) -> Any:
+        derive = _DERIVED.get(key)
+        if derive is None:
+            raise KeyError(key)
+        value = self[key] = derive(self)
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name] if name in _DERIVED else super().__getattr__(name)
+
+
+def _text(http: HttpRecord) -> str:
+    body: bytes = http["body"]
+    return body.decode("utf-8", "replace")
+
+
+def _json(http: HttpRecord) -> Any:
+    """Raises ValueError where the body is not JSON."""
+    return json.loads(http["body"]) if http["body"] else None
+
+
+def _form(http: HttpRecord) -> dict[str, str]:
+    return dict(parse_qsl(http["text"], keep_blank_values=True, max_num_fields=10_000))
+
+
+_DERIVED = {
+    "body": lambda http: base64.b64decode(http.get("body_base64") or ""),
+    "text": _text,
+    "json": _json,
+    "form": _form,
+}
+
+
+def decode_event(body: bytes | str) -> Record:
+    """The event of a run, from its JSON. Every object in it is a `Record`."""
+    event: Record = json.loads(body, object_hook=Record)
+    http = event.get("http")
+    if type(http) is Record:
+        event["http"] = HttpRecord(http)
+    return event

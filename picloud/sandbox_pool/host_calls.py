@@ -1,0 +1,90 @@
+"""Calls from a handler to the trusted side, and the objects of `ctx` that are nothing but such calls."""
+
+import builtins
+import json
+from typing import Any
+
+from picloud.sandbox_pool.language import EXCEPTIONS
+from picloud.sandbox_pool.protocol import Channel, Kind
+
+REPLY_CAP_BYTES = 64 * 1024 * 1024
+_CAPS = {Kind.REPLY: REPLY_CAP_BYTES}
+
+
+class HostCaller:
+    """Sends one request and waits for its reply. The app that asks is a property of the connection, not of the frame."""
+
+    __slots__ = ("_channel",)
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def __call__(self, verb: str, **args: Any) -> Any:
+        """Raises what the trusted side answered with, TypeError for arguments that JSON can't say."""
+        self._channel.send(Kind.CALL, json.dumps({"verb": verb, "args": args}, allow_nan=False).encode())
+        _, body = self._channel.receive(_CAPS)
+        reply = json.loads(body)
+        if "error" in reply:
+            raise _exception(reply["error"]["type"], reply["error"]["message"])
+        return reply["value"]
+
+
+def _exception(name: str, message: str) -> Exception:
+    """A builtin exception where there is one of that name, else a new kind of RuntimeError."""
+    kind = getattr(builtins, name) if name in EXCEPTIONS else type(name, (RuntimeError,), {})
+    error: Exception = kind(message)
+    return error
+
+
+class Kv:
+    """`ctx.kv(collection)`."""
+
+    __slots__ = ("_call", "_collection")
+
+    def __init__(self, call: HostCaller, collection: str) -> None:
+        self._call = call
+        self._collection = collection
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self._call("kv.get", collection=self._collection, key=key)
+        return default if value is None else value["value"]
+
+    def set(self, key: str, value: Any, ttl_s: float | None = None) -> None:
+        self._call("kv.set", collection=self._collection, key=key, value=value, ttl_s=ttl_s)
+
+    def delete(self, key: str) -> bool:
+        return bool(self._call("kv.delete", collection=self._collection, key=key))
+
+    def incr(self, key: str, by: int = 1) -> int:
+        return int(self._call("kv.incr", collection=self._collection, key=key, by=by))
+
+    def cas(self, key: str, expected: Any, new: Any) -> bool:
+        return bool(self._call("kv.cas", collection=self._collection, key=key, expected=expected, new=new))
+
+    def list(self, prefix: str = "", limit: int = 100, after: str | None = None) -> Any:
+        return self._call("kv.list", collection=self._collection, prefix=prefix, limit=limit, after=after)
+
+
+class Queue:
+    """`ctx.queue(name)`."""
+
+    __slots__ = ("_call", "_name")
+
+    def __init__(self, call: HostCaller, name: str) -> None:
+        self._call = call
+        self._name = name
+
+    def send(self, payload: Any, delay_s: float = 0, key: str | None = None) -> Any:
+        return self._call("queue.send", name=self._name, payload=payload, delay_s=delay_s, key=key)
+
+
+class Secrets:
+    """`ctx.secrets[NAME]`."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: HostCaller) -> None:
+        self._call = call
+
+    def __getitem__(self, name: str) -> str:
+        return str(self._call("secrets.get", name=name))

@@ -1,0 +1,125 @@
+"""The pool: runs a job in a warm worker of its app, and keeps workers warm."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from picloud.sandbox_pool.code_problem import CodeProblem
+from picloud.sandbox_pool.compiler import CodeRefused, Compiler
+from picloud.sandbox_pool.driver import HostCalls, HostError, Run
+from picloud.sandbox_pool.executor import Executor, ExecutorGone
+from picloud.sandbox_pool.job import Job
+from picloud.sandbox_pool.limits import Limits
+from picloud.sandbox_pool.outcome import ErrorInfo, Outcome, Status
+from picloud.sandbox_pool.postmortem import amend
+from picloud.sandbox_pool.protocol import Kind
+from picloud.sandbox_pool.seats import Seat, Seats
+
+__all__ = ["Busy", "HostCalls", "HostError", "Pool"]
+
+
+class Busy(Exception):
+    """No worker was free in time."""
+
+
+class Pool:
+    """Thread-safe. At most `size` runs at a time; `spares` empty workers are kept ready beside the loaded ones.
+
+    Asleep means asleep: the housekeeper waits on its queue without a timer, and idle workers wait for their next frame.
+    """
+
+    def __init__(
+        self, executor: Executor, *, size: int = 4, spares: int = 1, spare_memory_bytes: int | None = None
+    ) -> None:
+        self._executor = executor
+        self._free = threading.BoundedSemaphore(size)
+        self._compiler = Compiler(executor)
+        self._seats = Seats(executor, size, spares, spare_memory_bytes or Limits().memory_bytes)
+        self._chores: queue.SimpleQueue[Seat | None] = queue.SimpleQueue()
+        self._closed = False
+        self._housekeeper = threading.Thread(target=self._keep_house, name="sandbox-pool", daemon=True)
+        self._housekeeper.start()
+
+    def run(self, job: Job, host: HostCalls | None = None, *, wait_s: float) -> Outcome:
+        """Runs `job`; blocks for at most `wait_s` for a free worker, then for the run's own wall limit.
+
+        Raises Busy, ExecutorGone, and whatever `host` raised other than HostError.
+        """
+        with self._place(wait_s):
+            try:
+                load = self._compiler.load_frame(job.app, job.code)
+            except CodeRefused as refused:
+                return _refused(job, refused)
+            return self._run_in(self._seats.take(job), job, host, load)
+
+    def check(self, name: str, source: str, modules: Collection[str]) -> list[CodeProblem]:
+        """What is wrong with the script `name`, which may import `modules`; empty when nothing is. Raises ExecutorGone."""
+        return self._compiler.check(name, source, modules)
+
+    def close(self) -> None:
+        """Ends all workers; runs in progress end as `crash`. The executor is left to its owner."""
+        self._closed = True
+        self._chores.put(None)
+        self._housekeeper.join(timeout=5)
+        self._seats.close()
+
+    @contextmanager
+    def _place(self, wait_s: float) -> Iterator[None]:
+        if not self._free.acquire(timeout=max(0.0, wait_s)):
+            raise Busy(f"no worker was free within {wait_s} s")
+        try:
+            if self._closed:
+                raise Busy("the pool has been closed")
+            yield
+        finally:
+            self._free.release()
+
+    def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> Outcome:
+        reusable = False
+        try:
+            outcome = Run(seat.worker, job, host).drive(_opening(seat, job, load))
+            reusable = outcome.status in (Status.ok, Status.error) and not job.per_event
+        finally:
+            if reusable:
+                self._seats.give_back(seat)
+            else:
+                ended = self._seats.end(seat)
+        if not reusable:
+            amend(outcome, ended, seat.base_resident_bytes)
+        self._chores.put(seat)
+        return outcome
+
+    def _keep_house(self) -> None:
+        """Forks spares and retires old workers, off the path of any run."""
+        while True:
+            try:
+                self._seats.tidy(time.monotonic())
+            except ExecutorGone:
+                pass  # the next run tries again, and tells its caller
+            if self._chores.get() is None:
+                return
+
+
+def _opening(seat: Seat, job: Job, load: bytes) -> list[tuple[Kind, bytes]]:
+    """The frames that this worker needs before and with its event."""
+    opening = []
+    if not seat.loaded:
+        opening.append((Kind.LOAD, load))
+        seat.loaded = True
+    about = (job.context, job.limits)
+    if seat.about != about:
+        body = json.dumps({"context": dict(job.context), "limits": job.limits.as_dict()}).encode()
+        opening.append((Kind.CONTEXT, body))
+        seat.about = about
+    opening.append((Kind.EVENT, job.event))
+    return opening
+
+
+def _refused(job: Job, refused: CodeRefused) -> Outcome:
+    problem = refused.problems[0]
+    message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    error = ErrorInfo("SyntaxError", message, problem.line, script=refused.script)
+    return Outcome(Status.error, job.limits, error=error)

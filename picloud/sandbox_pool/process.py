@@ -1,0 +1,95 @@
+"""A worker process as the trusted side holds it: one end of its socket, and a pidfd."""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass
+
+from picloud.sandbox_pool.protocol import Channel
+
+_PEAK = re.compile(rb"VmPeak:\s*(\d+) kB")
+_SIZE = re.compile(rb"VmSize:\s*(\d+) kB")
+_RESIDENT = re.compile(rb"VmHWM:\s*(\d+) kB")
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """`code` is the exit code, or minus the signal's number. `resident_bytes` is the greatest resident size."""
+
+    code: int
+    cpu_ms: float
+    resident_bytes: int
+
+
+class WorkerProcess:
+    """Not thread-safe: one driver at a time. `inner_pid` is the zygote's name for it, `pid` ours (they differ across
+    a pid namespace; a pidfd's fdinfo translates). `generation` counts executors: a pid means nothing to a later one."""
+
+    def __init__(
+        self, sock: socket.socket, pidfd: int, inner_pid: int, generation: int, memory_bytes: int
+    ) -> None:
+        self.sock = sock
+        self.channel = Channel(sock)
+        self.pidfd = pidfd
+        self.inner_pid = inner_pid
+        self.generation = generation
+        self.memory_bytes = memory_bytes
+        self.pid = _pid_of(pidfd)
+        self._clock = (~self.pid << 3) | 2  # CPUCLOCK_SCHED of a process, as clock_getcpuclockid(3) makes it
+        self._status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY)
+        self.base_bytes = self.memory()[1]
+
+    def alive(self) -> bool:
+        """False once it has exited, reaped or not."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return not poll.poll(0)
+
+    def cpu_ns(self) -> int:
+        """CPU time used so far. Raises OSError when it has ended."""
+        return time.clock_gettime_ns(self._clock)
+
+    def memory(self) -> tuple[int, int]:
+        """(greatest, present) size of its address space in bytes. (0, 0) when it has ended."""
+        return self._status_bytes(_PEAK), self._status_bytes(_SIZE)
+
+    def resident_bytes(self) -> int:
+        """Greatest resident size so far, in bytes; 0 when it has ended."""
+        return self._status_bytes(_RESIDENT)
+
+    def _status_bytes(self, field: re.Pattern[bytes]) -> int:
+        try:
+            found = field.search(os.pread(self._status, 4096, 0))
+        except OSError:
+            return 0
+        return int(found[1]) * 1024 if found else 0
+
+    def signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def kill(self) -> None:
+        """SIGKILL, and waits for the end (about 1 ms)."""
+        self.signal(signal.SIGKILL)
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        poll.poll(1_000)
+
+    def close(self) -> None:
+        self.sock.close()
+        os.close(self.pidfd)
+        os.close(self._status)
+
+
+def _pid_of(pidfd: int) -> int:
+    """Raises ProcessLookupError when the process has ended."""
+    with open(f"/proc/self/fdinfo/{pidfd}") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name == "Pid" and int(value) > 0:
+                return int(value)
+    raise ProcessLookupError("the worker has ended")

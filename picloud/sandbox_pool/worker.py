@@ -1,0 +1,146 @@
+"""The life of a worker: it compiles, or it is loaded with one app's code and runs its events, one by one."""
+
+import base64
+import gc
+import json
+import os
+import socket
+import time
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from picloud.sandbox_pool import compile as compiling
+from picloud.sandbox_pool.answer import encode_response, encode_result
+from picloud.sandbox_pool.context import Context, Log
+from picloud.sandbox_pool.event import decode_event
+from picloud.sandbox_pool.failure import describe
+from picloud.sandbox_pool.handler_builtins import handler_builtins
+from picloud.sandbox_pool.host_calls import HostCaller
+from picloud.sandbox_pool.imports import Importer
+from picloud.sandbox_pool.interrupts import Alarm
+from picloud.sandbox_pool.protocol import HEADER, Channel, Kind
+from picloud.sandbox_pool.spent import is_spent
+
+_MAX = 0xFFFFFFFF
+_CAPS = {Kind.COMPILE: _MAX, Kind.LOAD: _MAX, Kind.CONTEXT: _MAX, Kind.EVENT: _MAX}
+_BALLAST_BYTES = 256 * 1024
+
+
+class Worker:
+    """Serves one connection until it closes. What it says is checked by the driver: nothing here is trusted."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._channel = Channel(sock)
+        self._call = HostCaller(self._channel)
+        self._alarm = Alarm()
+        self._builtins = handler_builtins()
+        self._codes: dict[str, CodeType] = {}
+        self._sources: dict[str, str] = {}
+        self._entry = ""
+        self._context: dict[str, Any] = {}
+        self._ballast: bytearray | None = None
+
+    def serve(self) -> None:
+        """Returns when the driver has closed, or when this worker is spent."""
+        self._alarm.install()
+        gc.enable()
+        actions: dict[int, Callable[[bytes], None]] = {
+            Kind.COMPILE: self._compile,
+            Kind.LOAD: self._load,
+            Kind.CONTEXT: self._set_context,
+            Kind.EVENT: self._run,
+        }
+        while not is_spent():
+            try:
+                kind, body = self._channel.receive(_CAPS)
+            except EOFError:
+                return
+            actions[kind](body)
+
+    def _compile(self, body: bytes) -> None:
+        """{"sources": {name: source}, "modules": [...]} -> {"codes": {name: …}} or {"script", "problems"}."""
+        request = json.loads(body)
+        modules = frozenset(request["modules"])
+        codes = {}
+        reply: dict[str, Any] = {"codes": codes, "script": None, "problems": []}
+        for name, source in request["sources"].items():
+            try:
+                code = compiling.compile_script(name, source, modules)
+            except compiling.Refused as refused:
+                problems = [[p.line, p.column, p.message, p.hint] for p in refused.problems]
+                reply = {"codes": {}, "script": name, "problems": problems}
+                break
+            codes[name] = base64.b64encode(compiling.dump(code)).decode()
+        self._channel.send(Kind.COMPILED, json.dumps(reply).encode())
+
+    def _load(self, body: bytes) -> None:
+        bundle = json.loads(body)
+        self._entry = bundle["entry"]
+        self._sources = bundle["sources"]
+        self._codes = {name: compiling.load(base64.b64decode(code)) for name, code in bundle["codes"].items()}
+
+    def _set_context(self, body: bytes) -> None:
+        message = json.loads(body)
+        self._context = message["context"]
+        self._alarm.limits = message["limits"]
+
+    def _run(self, body: bytes) -> None:
+        self._ballast = bytearray(_BALLAST_BYTES)  # to have room for the report when memory runs out
+        alarm = self._alarm
+        try:
+            alarm.armed = True
+            try:
+                kind, answer = self._answer(body)
+            finally:
+                alarm.armed = False
+        except BaseException as error:
+            self._ballast = None
+            kind, answer = Kind.FAILED, self._failed(error)
+        self._channel.send(kind, answer)
+
+    def _answer(self, body: bytes) -> tuple[Kind, bytes]:
+        started = time.monotonic()
+        limits = self._alarm.limits
+        event = decode_event(body)
+        log = Log(self._channel, limits, started)
+        ctx = Context(event, log, self._call, self._context, started + limits["wall_ms"] / 1000)
+        namespace = self._fresh_globals(log)
+        try:
+            exec(self._codes[self._entry], namespace)  # noqa: S102
+            handler = namespace.get("handler")
+            if not callable(handler):
+                raise NameError(f"the script {self._entry!r} has no function handler(ctx)")
+            value = ctx._returned(handler(ctx))
+            if event.get("kind") != "http":
+                return Kind.RESULT, encode_result(value, limits["output_bytes"])
+            head, content = encode_response(value, limits["output_bytes"])
+            head_bytes = json.dumps(head).encode()
+            return Kind.RESPONSE, HEADER.pack(len(head_bytes), 0) + head_bytes + content
+        finally:
+            namespace.clear()
+
+    def _fresh_globals(self, log: Log) -> dict[str, Any]:
+        """The globals of the entry script; modules get their own, with the same builtins."""
+        names = self._builtins
+        importer = Importer(self._codes, self._entry, lambda name: {"__builtins__": names, "__name__": name})
+
+        def import_(name: str, _g: Any = None, _l: Any = None, from_names: Any = None, level: int = 0) -> Any:
+            return importer.load(name, from_names)
+
+        names["print"] = log.print
+        names["__import__"] = import_
+        return {"__builtins__": names, "__name__": self._entry}
+
+    def _failed(self, error: BaseException) -> bytes:
+        report = describe(error, self._sources, self._alarm.limits.get("memory_bytes", 0))
+        error.__traceback__ = None
+        return json.dumps(report).encode()
+
+
+def main(fd: int) -> None:
+    """Serves the connection on `fd`, then ends the process without any clean-up."""
+    try:
+        Worker(socket.socket(fileno=fd)).serve()
+    finally:
+        os._exit(0)
