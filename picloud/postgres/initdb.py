@@ -44,14 +44,16 @@ def check_version(layout: Layout, bindir: Path, major: int) -> None:
     found = (layout.pgdata / "PG_VERSION").read_text("ascii").strip()
     if found == str(major):
         return
-    old, new = SYSTEM_ROOT / found / "bin", f"{layout.pgdata}.{found}"
+    old = SYSTEM_ROOT / found / "bin"
+    login = f"-h {layout.socket_dir} -U {database.USER}"
     raise PostgresError(
         f"The database in {layout.pgdata} was made by PostgreSQL {found}, but the programs in {bindir} are version "
-        f"{major} and can't read it. Way out, nothing is lost: 1. start PiCloud with the old programs "
-        f"(PICLOUD_PG_BINDIR={old}) and dump: `pg_dump -Fc -h {layout.socket_dir} -U {database.USER} {database.NAME} "
-        f"> picloud.dump` (password in {layout.password_file}); 2. stop it and move {layout.pgdata} to {new}; "
-        f"3. start it with the new programs and restore: `pg_restore --clean --if-exists -h {layout.socket_dir} "
-        f"-U {database.USER} -d {database.NAME} picloud.dump`."
+        f"{major} and can't read it. Nothing is lost; the way out: "
+        f"1. Start PiCloud with the old programs (PICLOUD_PG_BINDIR={old}) and dump: "
+        f"`{old}/pg_dump -Fc {login} -f picloud.dump {database.NAME}` (the password is in {layout.password_file}). "
+        f"2. Stop it and move {layout.pgdata} to {layout.pgdata}.{found}. "
+        f"3. Start it with the new programs and restore: "
+        f"`{bindir}/pg_restore --clean --if-exists {login} -d {database.NAME} picloud.dump`."
     )
 
 

@@ -1,7 +1,8 @@
 """Becomes a PostgreSQL program: `python -I -S launcher.py JOB PROGRAM ARGUMENTS…`, started as a file.
 
-JOB is JSON: `parent` (process id), and, when root starts it, `uid`, `gid`, and `namespace` with `mounts`, a list
-of [source, target], when the account can't reach the real folders. The program ends when the parent dies.
+JOB is JSON: `parent` (process id), `environment` (all that the program gets: ours may hold secrets), and, when root
+starts it, `uid`, `gid`, and `namespace` with `mounts`, a list of [source, target], when the account can't reach the
+real folders. The program ends when the parent dies.
 A program of its own and no `preexec_fn`: the parent has threads, and Python code after its fork could deadlock.
 """
 
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
         if "uid" in job:
             _drop_root(job["uid"], job["gid"])
         _end_with(job["parent"])
-        os.execv(arguments[1], arguments[1:])  # noqa: S606 - no shell is what we want
+        os.execve(arguments[1], arguments[1:], job["environment"])  # noqa: S606 - no shell is what we want
     except OSError as error:
         return _complain(NOT_STARTED, error)
 

@@ -145,11 +145,15 @@ def test_a_plain_user_needs_no_privileges(tmp_path: Path, home: Path) -> None:
         tmp_path: home / "tmp",
     }
     mounts = [[str(source), str(target)] for source, target in inside.items()]
-    job = {"parent": os.getpid(), "uid": NOBODY, "gid": NOBODY, "namespace": str(home), "mounts": mounts}
+    environment = {
+        "PYTHONPATH": f"{home / 'project'}:{home / 'site'}",
+        "LD_LIBRARY_PATH": str(home / "python" / "lib"),  # a Python may be linked to its own shared library
+    }
+    job = {"parent": os.getpid(), "environment": environment, "uid": NOBODY, "gid": NOBODY}
+    job |= {"namespace": str(home), "mounts": mounts}
     python = home / "python" / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     answer = subprocess.run(
         [sys.executable, "-I", "-S", launcher.__file__, json.dumps(job), python, "-c", PLAIN_USER, home / "tmp"],
-        env={"PYTHONPATH": f"{home / 'project'}:{home / 'site'}"},
         cwd="/",
         capture_output=True,
         text=True,
