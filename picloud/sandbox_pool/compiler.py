@@ -32,8 +32,10 @@ class CodeRefused(Exception):
 
 
 class Compiler:
-    """Thread-safe. Keeps the compiled bundles that were used last, as opaque bytes, each for its own app alone: they are
-    never read on this side, and only ever loaded by workers of the app whose source they came from."""
+    """Thread-safe. Keeps the compiled bundles that were used last, as opaque bytes, each for its own app alone.
+
+    They are never read on this side, and only ever loaded by workers of the app whose source they came from.
+    """
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -63,7 +65,7 @@ class Compiler:
     def _compile(self, sources: Mapping[str, str], modules: Collection[str]) -> frames.CompiledFrame:
         request = json.dumps({"sources": dict(sources), "modules": sorted(modules)}).encode()
         worker = self._executor.spawn(LIMITS.memory_bytes)
-        caps = {Kind.COMPILED: frames.COMPILED_CAP_BYTES}
+        caps: dict[int, int] = {Kind.COMPILED: frames.COMPILED_CAP_BYTES}
         try:
             worker.sock.settimeout(LIMITS.wall_ms / 1000)
             watch = Watch(worker, LIMITS)

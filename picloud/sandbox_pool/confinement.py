@@ -1,4 +1,4 @@
-"""What a worker gives up before it reads its first byte. The order matters: each step may need what a later one takes."""
+"""What a worker gives up before it reads its first byte. The order matters: a step may need what a later one takes."""
 
 import os
 import resource
@@ -28,7 +28,7 @@ def _keep_only(fd: int) -> None:
 
 
 def _set_limits(data_bytes: int) -> None:
-    """The CPU limit is for the case that nobody is left to count: the driver's own count is exact and comes long before."""
+    """The CPU limit is for when nobody is left to count: the driver's own count is exact and comes long before."""
     for kind, value in (
         (resource.RLIMIT_DATA, data_bytes),
         (resource.RLIMIT_STACK, STACK_BYTES),

@@ -17,8 +17,8 @@ from picloud.sandbox_pool.protocol import FrameTooLarge, Kind, ProtocolError
 from picloud.sandbox_pool.watch import Expired, Watch
 
 HostCalls = Callable[[str, Mapping[str, Any]], Any]
-"""(verb, arguments) -> a JSON value. Raises HostError for what the handler should see; anything else ends the run and is
-raised by `Pool.run`."""
+"""(verb, arguments) -> a JSON value. Raises HostError for what the handler should see; anything else that it raises
+ends the run and comes out of `Pool.run`."""
 
 SEND_TIMEOUT_S = 5.0
 _HARD_MESSAGES = {
@@ -54,8 +54,10 @@ class Run:
         self._call_bytes = 0
 
     def drive(self, opening: list[tuple[Kind, bytes]]) -> Outcome:
-        """Sends `opening`, then sees the run through. Whoever calls must kill the worker unless the status is ok or error;
-        raises what `host` raised, if it wasn't a HostError (then, too, the worker must be killed)."""
+        """Sends `opening`, then sees the run through. The caller must kill the worker unless the status is ok or error.
+
+        Raises what `host` raised, if it wasn't a HostError (then, too, the worker must be killed).
+        """
         peak_before = self._worker.memory()[0]
         watch = Watch(self._worker, self._job.limits)
         try:
@@ -85,7 +87,7 @@ class Run:
         worker, limits = self._worker, self._job.limits
         for kind, body in opening:
             self._send(kind, body)
-        caps = {
+        caps: dict[int, int] = {
             Kind.LOG: limits.log_bytes,
             Kind.CALL: limits.host_bytes,
             Kind.RESULT: limits.output_bytes,

@@ -19,7 +19,7 @@ class Record(dict[str, Any]):
 
 
 class HttpRecord(Record):
-    """The `http` part. `body` (bytes) comes as `body_base64`; `text`, `json` and `form` are made from it when asked for."""
+    """The `http` part. `body` (bytes) comes as `body_base64`; `text`, `json` and `form` are made from it at need."""
 
     __slots__ = ()
 

@@ -33,6 +33,7 @@ from typing import Any
 from picloud.sandbox_pool import zones
 from picloud.sandbox_pool.language import MODULES
 from picloud.sandbox_pool.spent import marks_spent
+from picloud.sandbox_pool.words import words
 
 _REAL: dict[str, types.ModuleType] = {
     module.__name__: module
@@ -111,7 +112,7 @@ _REPLACED: dict[str, dict[str, object]] = {
         "getcontext": marks_spent(decimal.getcontext),
         "setcontext": marks_spent(decimal.setcontext),
     },
-    "urllib.parse": {"urlsplit": urllib.parse.urlsplit.__wrapped__},
+    "urllib.parse": {"urlsplit": getattr(urllib.parse.urlsplit, "__wrapped__", urllib.parse.urlsplit)},
     "zoneinfo": {
         "ZoneInfo": zones.zone,
         "ZoneInfoNotFoundError": zones.ZoneInfoNotFoundError,
@@ -150,5 +151,9 @@ def exported(module_name: str) -> frozenset[str]:
     return frozenset(FACADES[module_name]._members)
 
 
-for _name in ["_strptime", "encodings.idna", "encodings.ascii", "encodings.latin_1", "encodings.utf_8_sig", "encodings.utf_16", "encodings.utf_16_le", "encodings.utf_16_be", "encodings.utf_32", "encodings.cp1252", "encodings.iso8859_1", "encodings.iso8859_15", "encodings.punycode", "encodings.unicode_escape", "encodings.raw_unicode_escape"]:
+for _name in words(
+    "_strptime encodings.idna encodings.ascii encodings.latin_1 encodings.utf_8_sig encodings.utf_16 "
+    "encodings.utf_16_le encodings.utf_16_be encodings.utf_32 encodings.cp1252 encodings.iso8859_1 "
+    "encodings.iso8859_15 encodings.punycode encodings.unicode_escape encodings.raw_unicode_escape"
+):
     importlib.import_module(_name)  # else imported at first use, by a worker that can open no file

@@ -1,6 +1,6 @@
 """`str.format` whose field names pass through the guards (CVE-2023-41039, CVE-2023-41050)."""
 
-import _string
+import _string  # type: ignore[import-not-found]
 import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

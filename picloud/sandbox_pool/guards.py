@@ -24,6 +24,7 @@ from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 from picloud.sandbox_pool.event import Record
 from picloud.sandbox_pool.formatting import SafeFormat
 from picloud.sandbox_pool.language import METHODS
+from picloud.sandbox_pool.words import words
 
 HIDDEN_TYPES = (CodeType, FrameType, ModuleType, TracebackType)
 _FORBIDDEN = INSPECT_ATTRIBUTES | {"mro"}
@@ -50,7 +51,10 @@ class HandlerClass(type):
 
 
 _IMPLICIT = frozenset(
-    ["__module__", "__qualname__", "__doc__", "__classcell__", "__classdictcell__", "__static_attributes__", "__firstlineno__", "__metaclass__"]
+    words(
+        "__module__ __qualname__ __doc__ __classcell__ __classdictcell__ __static_attributes__ "
+        "__firstlineno__ __metaclass__"
+    )
 )
 
 

@@ -8,11 +8,11 @@ from picloud.sandbox_pool.language import EXCEPTIONS
 from picloud.sandbox_pool.protocol import Channel, Kind
 
 REPLY_CAP_BYTES = 64 * 1024 * 1024
-_CAPS = {Kind.REPLY: REPLY_CAP_BYTES}
+_CAPS: dict[int, int] = {Kind.REPLY: REPLY_CAP_BYTES}
 
 
 class HostCaller:
-    """Sends one request and waits for its reply. The app that asks is a property of the connection, not of the frame."""
+    """Sends a request and waits for its reply. Which app asks is a property of the connection, not of the frame."""
 
     __slots__ = ("_channel",)
 

@@ -4,11 +4,15 @@ import re
 
 from picloud.sandbox_pool.frames import ResponseHead
 from picloud.sandbox_pool.outcome import Response
+from picloud.sandbox_pool.words import words
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8000}\Z")
 _REFUSED = frozenset(
-    ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "date", "server", "status"]
+    words(
+        "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+        "transfer-encoding upgrade content-length date server status"
+    )
 )
 """Hop-by-hop, or the server's own to say."""
 

@@ -22,8 +22,8 @@ class CodeBundle:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`app` is an opaque key: a worker serves one app for life. `event` is the event as JSON: an object with `id`, `kind`,
-    `attempt`, `occurred_at`, `trace_id`, `depth` and the part named after its kind. `context` is what `ctx` shows of
+    """`app` is an opaque key: a worker serves one app for life. `event` is JSON: an object with `id`, `kind`, `attempt`,
+    `occurred_at`, `trace_id`, `depth` and the part named after its kind. `context` is what `ctx` shows of
     `app`, `script`, `version` and `principal` (JSON values). `per_event` asks for a process of its own for this run.
     """
 

@@ -1,5 +1,7 @@
 """The handler language as tables: modules, methods, hints. Code and reference page are both made from these."""
 
+from picloud.sandbox_pool.words import words
+
 MODULES: dict[str, str] = {
     "json": "dumps loads JSONDecodeError",
     "re": "compile match search fullmatch findall finditer split sub subn escape error Pattern Match "
@@ -39,14 +41,29 @@ MODULES: dict[str, str] = {
 """Module -> its public names that a handler may use ("*": every public name)."""
 
 METHODS: frozenset[str] = frozenset(
-    ["__init__", "__str__", "__repr__", "__len__", "__iter__", "__next__", "__contains__", "__getitem__", "__setitem__", "__delitem__", "__call__", "__enter__", "__exit__", "__bool__", "__hash__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__floordiv__", "__mod__", "__neg__", "__pos__", "__abs__", "__int__", "__float__"]
+    words(
+        "__init__ __str__ __repr__ __len__ __iter__ __next__ __contains__ __getitem__ __setitem__ "
+        "__delitem__ __call__ __enter__ __exit__ __bool__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__ "
+        "__ge__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __floordiv__ __mod__ "
+        "__neg__ __pos__ __abs__ __int__ __float__"
+    )
 )
 """Special methods that a class may define, and call on `super()`."""
 
-BUILTINS = ["abs", "all", "any", "ascii", "bin", "bool", "bytearray", "bytes", "callable", "chr", "classmethod", "complex", "dict", "divmod", "enumerate", "filter", "float", "frozenset", "hash", "hex", "id", "int", "isinstance", "issubclass", "iter", "len", "list", "map", "max", "min", "next", "object", "oct", "ord", "pow", "property", "range", "repr", "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum", "tuple", "zip"]
-"""Builtins that are the interpreter's own. `format`, `getattr`, `hasattr`, `setattr`, `delattr`, `type`, `print` are guarded."""
+BUILTINS = words(
+    "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate "
+    "filter float frozenset hash hex id int isinstance issubclass iter len list map max min next object "
+    "oct ord pow property range repr reversed round set slice sorted staticmethod str sum tuple zip"
+)
+"""Builtins that are the interpreter's own. (`getattr`, `hasattr`, `setattr`, `delattr`, `type`, `print` are guarded.)"""
 
-EXCEPTIONS = ["ArithmeticError", "AssertionError", "AttributeError", "EOFError", "Exception", "FloatingPointError", "IndexError", "KeyError", "LookupError", "ImportError", "MemoryError", "NameError", "NotImplementedError", "OSError", "OverflowError", "PermissionError", "RecursionError", "RuntimeError", "StopIteration", "SyntaxError", "TimeoutError", "TypeError", "UnboundLocalError", "UnicodeDecodeError", "UnicodeEncodeError", "UnicodeError", "ValueError", "Warning", "UserWarning", "DeprecationWarning", "RuntimeWarning", "ZeroDivisionError"]
+EXCEPTIONS = words(
+    "ArithmeticError AssertionError AttributeError EOFError Exception FloatingPointError IndexError "
+    "KeyError LookupError ImportError MemoryError NameError NotImplementedError OSError OverflowError "
+    "PermissionError RecursionError RuntimeError StopIteration SyntaxError TimeoutError TypeError "
+    "UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError Warning UserWarning "
+    "DeprecationWarning RuntimeWarning ZeroDivisionError"
+)
 
 ABSENT: dict[str, str] = {
     "open": "there are no files here: keep data with ctx.kv(collection).set(key, value)",

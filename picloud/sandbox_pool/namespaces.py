@@ -18,6 +18,7 @@ _CLONE = {
 _CLONE_NEWUSER = 0x10000000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_RDONLY, _MS_REC, _MS_PRIVATE = 2, 4, 8, 1, 16384, 1 << 18
 _MNT_DETACH = 2
+_PLACE = "/tmp"  # noqa: S108  a folder that exists everywhere, to mount on
 
 
 def descend() -> tuple[str, ...]:
@@ -52,9 +53,9 @@ def _empty_root() -> None:
     """Puts an empty, read-only file system in the place of everything. All that is needed must have been read."""
     libc.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     libc.mount(
-        "none", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY, "size=4k,nr_inodes=2"
+        "none", _PLACE, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY, "size=4k,nr_inodes=2"
     )
-    os.chdir("/tmp")  # noqa: S108  only as a place to mount on
+    os.chdir(_PLACE)
     libc.pivot_root(".", ".")
     libc.umount(".", _MNT_DETACH)
     os.chdir("/")

@@ -9,8 +9,8 @@ from picloud.sandbox_pool.limits import Limits
 
 class Status(StrEnum):
     """`error`: the handler raised, asked to fail, or returned what can't be sent. `cpu`, `wall`, `memory`, `output`:
-    a limit was passed. `syscall`: killed for a system call. `crash`: the worker died. `protocol`: it sent what no honest
-    worker sends. `lost`: only the dispatcher says so."""
+    a limit was passed. `syscall`: killed for a system call. `crash`: the worker died. `protocol`: it sent what no
+    honest worker sends. `lost`: only the dispatcher says so."""
 
     ok = "ok"
     error = "error"
@@ -37,7 +37,7 @@ class ErrorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What `ctx.retry(after_s)`, `ctx.fail(reason)` or `ctx.abort(status, detail)` asked for; the run's status is `error`."""
+    """What `ctx.retry(after_s)`, `ctx.fail(reason)` or `ctx.abort(status, detail)` asked for; the status is `error`."""
 
     kind: Literal["retry", "fail", "abort"]
     after_s: float | None = None
@@ -67,8 +67,8 @@ class LogEntry(TypedDict):
 @dataclass(slots=True)
 class Outcome:
     """`result` is JSON as it can be stored (None where the run failed or the answer was bytes). `response` is there for
-    events of kind `http` alone. `memory_peak_bytes` is how far the worker's address space grew over an empty worker: for a
-    reused worker that stayed under its own earlier peak, its present size, which is a lower bound.
+    events of kind `http` alone. `memory_peak_bytes` is how far the worker's address space grew over an empty worker;
+    where a reused worker stayed under its own earlier peak, its present size, which is a lower bound.
     """
 
     status: Status

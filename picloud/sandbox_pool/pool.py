@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.compiler import CodeRefused, Compiler
@@ -56,7 +56,7 @@ class Pool:
             return self._run_in(self._seats.take(job), job, host, load)
 
     def check(self, name: str, source: str, modules: Collection[str]) -> list[CodeProblem]:
-        """What is wrong with the script `name`, which may import `modules`; empty when nothing is. Raises ExecutorGone."""
+        """What is wrong with the script `name`, which may import `modules`; empty for nothing. Raises ExecutorGone."""
         return self._compiler.check(name, source, modules)
 
     def close(self) -> None:
@@ -95,10 +95,8 @@ class Pool:
     def _keep_house(self) -> None:
         """Forks spares and retires old workers, off the path of any run."""
         while True:
-            try:
+            with suppress(ExecutorGone):  # the next run tries again, and tells its caller
                 self._seats.tidy(time.monotonic())
-            except ExecutorGone:
-                pass  # the next run tries again, and tells its caller
             if self._chores.get() is None:
                 return
 

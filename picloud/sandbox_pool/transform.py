@@ -201,7 +201,7 @@ def _explained(info: str) -> tuple[str, str]:
         )
     if "is a reserved name" in info:
         return info.replace('"', "'").rstrip("."), "use another name"
-    if info.startswith("Exec") or info.startswith("Eval"):
+    if info.startswith(("Exec", "Eval")):
         return "text can't be run as code", "put it into a module script and import it"
     if '"*" imports' in info:
         return "`import *` is not available", "name what you need: from module import name"

@@ -23,7 +23,7 @@ from picloud.sandbox_pool.protocol import HEADER, Channel, Kind
 from picloud.sandbox_pool.spent import is_spent
 
 _MAX = 0xFFFFFFFF
-_CAPS = {Kind.COMPILE: _MAX, Kind.LOAD: _MAX, Kind.CONTEXT: _MAX, Kind.EVENT: _MAX}
+_CAPS: dict[int, int] = {Kind.COMPILE: _MAX, Kind.LOAD: _MAX, Kind.CONTEXT: _MAX, Kind.EVENT: _MAX}
 _BALLAST_BYTES = 256 * 1024
 
 
@@ -62,7 +62,7 @@ class Worker:
         """{"sources": {name: source}, "modules": [...]} -> {"codes": {name: …}} or {"script", "problems"}."""
         request = json.loads(body)
         modules = frozenset(request["modules"])
-        codes = {}
+        codes: dict[str, str] = {}
         reply: dict[str, Any] = {"codes": codes, "script": None, "problems": []}
         for name, source in request["sources"].items():
             try:

@@ -1,8 +1,8 @@
 """The executor child: imports everything once, drops what it can, and then forks workers on request.
 
 Started by `executor.Executor` as `python -I -S`, with nothing but a control socket (SOCK_SEQPACKET). Each request and
-reply is one message of JSON. `{"op": "spawn", "memory_bytes": n}` gives `{"pid": n}`, with two descriptors: the driver's
-end of the worker's socket, and a pidfd. `{"op": "reap", "pid": n}` gives how that worker ended.
+reply is one message of JSON. `{"op": "spawn", "memory_bytes": n}` gives `{"pid": n}`, with two descriptors: the
+driver's end of the worker's socket, and a pidfd. `{"op": "reap", "pid": n}` gives how that worker ended.
 """
 
 import array
