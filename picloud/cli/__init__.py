@@ -1,0 +1,36 @@
+"""`picloud`: one file per noun. A command's file, and with it what is heavy, is imported when the command runs."""
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+COMMANDS: Mapping[str, str] = {
+    "admin": "Users who may administer this instance.",
+    "keys": "API keys.",
+    "migrate": "Bring the database up to date.",
+    "serve": "Run PiCloud: web server, dispatcher and sandbox, with a PostgreSQL of its own if none is given.",
+    "version": "Print the version.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and one sentence each, and imports no more."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"picloud.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup)
+def main() -> None:
+    """PiCloud: event-driven Python handlers on a small box."""

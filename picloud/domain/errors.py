@@ -4,15 +4,20 @@
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field. `pointer` is an RFC 6901 JSON pointer into the request's body."""
+    """What is wrong with one field. `pointer` is an RFC 6901 JSON pointer into the request's body.
+
+    `line` and `column`, from 1, where the field holds source code.
+    """
 
     pointer: str
     detail: str
+    line: int | None = None
+    column: int | None = None
 
 
 class PicloudError(Exception):
@@ -28,6 +33,8 @@ class PicloudError(Exception):
         self.detail = detail or self.title
         self.errors = errors
         self.problem_code = code or self.code
+        self.members: dict[str, Any] = {}
+        """Extension members of the problem (RFC 9457, 3.2), such as `execution_id`."""
 
 
 class BadRequest(PicloudError):

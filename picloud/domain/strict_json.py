@@ -26,9 +26,7 @@ class _DuplicateKey(ValueError):
     """An object has a key twice. The argument is the key."""
 
 
-def loads(
-    raw: bytes, *, max_depth: int = 64, max_parts: int = 100_000, error: type[PicloudError] = Invalid
-) -> Any:
+def loads(raw: bytes, *, max_depth: int = 64, max_parts: int = 100_000, error: type[PicloudError] = Invalid) -> Any:
     """The value that `raw` spells. Strings may hold NUL and lone surrogates: see `domain.text.clean`.
 
     Raises `error`, whose detail says what is wrong and where, for: not UTF-8, a byte order mark, no JSON, NaN and
@@ -122,6 +120,4 @@ def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_constant
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_constant)

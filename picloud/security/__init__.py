@@ -1,0 +1,1 @@
+"""Authentication and authorisation of requests. What the rules are is data, in `picloud.domain.access`."""

@@ -1,0 +1,1 @@
+"""HTTP in, JSON out: views read the request, call a service and shape its answer."""

@@ -1,0 +1,90 @@
+"""The WSGI application: Pyramid, put together once."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pyramid_tm
+from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationError
+from pyramid.renderers import RendererHelper
+from pyramid.request import Request
+from pyramid.router import Router
+from pyramid.tweens import EXCVIEW, INGRESS
+
+from picloud.logs import configure_logging
+from picloud.process import Process
+from picloud.security.policy import SecurityPolicy
+from picloud.services.runtime import Runtime
+from picloud.settings import Settings
+from picloud.views.routes import UNMANAGED_PREFIXES
+
+PROBLEMS = "picloud.views.problems.tween_factory"
+LOG = "picloud.views.request.log_tween_factory"
+
+
+def main(global_config: Mapping[str, str], **settings: Any) -> Router:
+    """Entry point of paste ini files: an application with the whole process behind it, for `pserve`."""
+    loaded = Settings.load(settings, os.environ)
+    configure_logging(loaded.log_level)
+    process = Process.start(loaded)
+    return make_app(process.runtime)
+
+
+def make_app(runtime: Runtime) -> Router:
+    """The application on a runtime. Raises ConfigurationError for a view that asks for no permission."""
+    config = Configurator(
+        settings={
+            "tm.commit_veto": pyramid_tm.default_commit_veto,
+            "tm.activate_hook": _needs_transaction,
+            "tm.manager_hook": pyramid_tm.explicit_manager,
+        },
+        security_policy=SecurityPolicy(),
+    )
+    config.registry["picloud.runtime"] = runtime
+    config.include("pyramid_tm")
+    config.include("picloud.views.request")
+    config.include("picloud.views.routes")
+    config.add_renderer("json", _json_renderer)
+    config.add_tween(LOG, under=INGRESS)
+    config.add_tween(PROBLEMS, under=LOG, over=["pyramid_tm.tm_tween_factory", EXCVIEW])
+    config.scan("picloud.views")
+    config.commit()
+    _check_permissions(config)
+    config.registry["picloud.methods"] = _methods(config)
+    app: Router = config.make_wsgi_app()
+    return app
+
+
+def _needs_transaction(request: Request) -> bool:
+    """Asked before routing, so by the raw path."""
+    path: str = request.environ["PATH_INFO"]
+    return not path.startswith(UNMANAGED_PREFIXES)
+
+
+def _check_permissions(config: Configurator) -> None:
+    introspector = config.introspector
+    for item in introspector.get_category("views"):
+        view = item["introspectable"]
+        if not any(related.category_name == "permissions" for related in introspector.related(view)):
+            raise ConfigurationError(f"The view {view['callable']} asks for no permission.")
+
+
+def _methods(config: Configurator) -> dict[str, set[str]]:
+    """Methods by route name, for the Allow header."""
+    found: dict[str, set[str]] = {}
+    for item in config.introspector.get_category("views"):
+        view = item["introspectable"]
+        methods = view["request_methods"] or ()
+        found.setdefault(view["route_name"], set()).update(methods)
+    return found
+
+
+def _json_renderer(info: RendererHelper) -> Any:
+    def render(value: Any, system: Mapping[str, Any]) -> bytes:
+        request = system["request"]
+        request.response.content_type = "application/json"
+        return msgspec.json.encode(value)
+
+    return render

@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from picloud.cli.database import open_engine
+from picloud.cli.options import data_dir_option, load_settings, plain_errors
+from picloud.models.schema import newest_revision
+from picloud.postgres import PostgresError
+
+
+@click.command("migrate")
+@data_dir_option
+@plain_errors(PostgresError, SQLAlchemyError)
+def command(data_dir: Path | None) -> None:
+    """Bring the database up to date."""
+    with open_engine(load_settings(data_dir=data_dir)):
+        click.echo(f"The database is at revision {newest_revision()}.")

@@ -1,0 +1,42 @@
+"""What the commands share: settings from options and environment, and errors as one clear line."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from picloud.settings import Settings, SettingsError
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the embedded PostgreSQL and the key.",
+)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Settings of the environment, overruled by the options that were given."""
+    return replace(Settings.load(), **{name: value for name, value in given.items() if value is not None})
+
+
+def plain_errors(*kinds: type[BaseException]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Errors of these kinds end the command with their text and exit code 1, instead of a traceback."""
+
+    expected: tuple[type[BaseException], ...] = (SettingsError, *kinds)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def run(*args: Any, **options: Any) -> Any:
+            try:
+                return command(*args, **options)
+            except expected as error:
+                click.echo(f"picloud: {error}", err=True)
+                sys.exit(1)
+
+        return run
+
+    return decorate

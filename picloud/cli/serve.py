@@ -1,0 +1,22 @@
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from picloud.cli.options import data_dir_option, load_settings, plain_errors
+from picloud.sandbox_pool.executor import Executor, ExecutorGone
+
+
+@click.command("serve")
+@click.option("--listen", metavar="HOST:PORT", help="Where to serve.")
+@data_dir_option
+@click.option("--sample", is_flag=True, help="Deploy the app `hello` and print how to call it.")
+@plain_errors(ExecutorGone)
+def command(listen: str | None, data_dir: Path | None, sample: bool) -> None:
+    """Run PiCloud until SIGTERM or Ctrl-C."""
+    # First of all, while this process is small and has no secrets, connections or threads.
+    executor = Executor()
+    executor.start()
+    serving = importlib.import_module("picloud.cli.serving")
+    sys.exit(serving.serve(executor, load_settings(listen=listen, data_dir=data_dir), sample))

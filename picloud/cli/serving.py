@@ -1,0 +1,86 @@
+"""`picloud serve`, once its sandbox is started: everything heavy is imported from here."""
+
+import shlex
+import socket
+import sys
+from contextlib import ExitStack
+from threading import Thread
+
+import click
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from picloud.app import make_app
+from picloud.cli import banner
+from picloud.cli.database import embedded_cluster
+from picloud.cli.options import plain_errors
+from picloud.cli.supervisor import Supervisor
+from picloud.crypto import KeyFileError
+from picloud.logs import configure_logging
+from picloud.postgres import Cluster, PostgresError
+from picloud.process import Process
+from picloud.sandbox_pool.executor import Executor
+from picloud.services.sample import SampleMail, SampleService
+from picloud.settings import Settings
+from picloud.views.server import WebServer, listen
+
+DRAIN_S = 10.0
+BODY_HEADROOM = 4
+
+
+@plain_errors(PostgresError, SQLAlchemyError, KeyFileError, OSError, ValueError)
+def serve(executor: Executor, settings: Settings, sample: bool) -> int:
+    """Serves until a stop signal; the exit code. Everything started here is ended here, in the reverse order."""
+    configure_logging(settings.log_level)
+    supervisor = Supervisor()
+    with ExitStack() as stack:
+        stack.callback(executor.close)
+        listening = stack.enter_context(listen(settings.listen))
+        cluster = None if settings.database_url else embedded_cluster(settings)
+        if cluster is not None:
+            cluster.start()
+            stack.callback(cluster.stop)
+        url = cluster.url if cluster else settings.database_url
+        process = Process.start(settings, executor=executor, database_url=url)
+        stack.callback(process.stop, DRAIN_S)
+        _start_web(process, settings, listening, stack)
+        _greet(process, settings, listening, sample)
+        _watch(supervisor, cluster)
+    return 0
+
+
+def _start_web(process: Process, settings: Settings, listening: socket.socket, stack: ExitStack) -> None:
+    server = WebServer(
+        make_app(process.runtime),
+        listening,
+        threads=settings.web_threads,
+        body_max_bytes=settings.http_max_body_bytes * BODY_HEADROOM,
+    )
+    thread = Thread(target=server.run, name="web")
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(server.stop, DRAIN_S)
+
+
+def _greet(process: Process, settings: Settings, listening: socket.socket, sample: bool) -> None:
+    host, port = listening.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    click.echo(banner.serving(address))
+    if sample:
+        click.echo(banner.sample_lines(address, _deploy_sample(process, settings)))
+        click.echo(banner.next_steps(address, shlex.quote(sys.argv[0]), str(settings.data_dir)))
+    sys.stdout.flush()
+
+
+def _deploy_sample(process: Process, settings: Settings) -> SampleMail | None:
+    runtime = process.runtime
+    with runtime.sessions.begin() as session:
+        samples = SampleService(session, runtime.pool, runtime.master_key, settings)
+        return samples.mail(samples.deploy(), session.execute(select(func.now())).scalar_one())
+
+
+def _watch(supervisor: Supervisor, cluster: Cluster | None) -> None:
+    if cluster is None:
+        supervisor.run(None, lambda: None)
+    else:
+        supervisor.run(lambda: cluster.pidfd, cluster.start)

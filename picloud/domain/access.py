@@ -1,0 +1,112 @@
+"""Who may do what: capabilities, the roles that grant them, the scopes that let an API key use them.
+
+A view asks for one capability. A user has it by a role; a key has it when its user has it
+and one of its scopes covers it.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from picloud.domain.kinds import AppRole, InstanceRole
+
+
+class Scope(StrEnum):
+    """What an API key may be used for. There are seven, and there will be no eighth."""
+
+    SCRIPT_READ = "script:read"
+    SCRIPT_WRITE = "script:write"
+    ROUTE_WRITE = "route:write"
+    DOMAIN_MANAGE = "domain:manage"
+    LOG_READ = "log:read"
+    APP_ADMIN = "app:admin"
+    INSTANCE_ADMIN = "instance:admin"
+
+
+class Capability(StrEnum):
+    """What a view asks for. Those that start with `instance.` or `self.` concern no single app."""
+
+    SELF_READ = "self.read"
+    """See oneself and list the apps one has a role in."""
+    SELF_MANAGE_KEYS = "self.manage_keys"
+    """List, make and delete one's own API keys."""
+    INSTANCE_MANAGE_USERS = "instance.manage_users"
+    INSTANCE_CREATE_APP = "instance.create_app"
+    APP_READ = "app.read"
+    """See the app itself: name, slug, limits."""
+    APP_UPDATE = "app.update"
+    APP_DELETE = "app.delete"
+    APP_READ_MEMBERS = "app.read_members"
+    APP_MANAGE_MEMBERS = "app.manage_members"
+    APP_READ_TRIGGERS = "app.read_triggers"
+    APP_MANAGE_TRIGGERS = "app.manage_triggers"
+    SCRIPT_READ = "script.read"
+    SCRIPT_WRITE = "script.write"
+    ROUTE_READ = "route.read"
+    ROUTE_WRITE = "route.write"
+    ROUTE_CALL = "route.call"
+    """Call a route whose access is `key`."""
+    LOG_READ = "log.read"
+    """See executions, deliveries and dead letters, with what went in and came out."""
+    DELIVERY_MANAGE = "delivery.manage"
+    """Retry, cancel, replay and discard."""
+
+
+_VIEWER = frozenset(
+    {
+        Capability.APP_READ,
+        Capability.APP_READ_MEMBERS,
+        Capability.APP_READ_TRIGGERS,
+        Capability.SCRIPT_READ,
+        Capability.ROUTE_READ,
+        Capability.ROUTE_CALL,
+        Capability.LOG_READ,
+    }
+)
+_EDITOR = _VIEWER | {Capability.SCRIPT_WRITE, Capability.ROUTE_WRITE}
+_APP_ADMIN = _EDITOR | {
+    Capability.APP_UPDATE,
+    Capability.APP_DELETE,
+    Capability.APP_MANAGE_MEMBERS,
+    Capability.APP_MANAGE_TRIGGERS,
+    Capability.DELIVERY_MANAGE,
+}
+_MEMBER = frozenset({Capability.SELF_READ, Capability.SELF_MANAGE_KEYS})
+
+APP_GRANTS: Mapping[AppRole, frozenset[Capability]] = {
+    AppRole.VIEWER: _VIEWER,
+    AppRole.EDITOR: _EDITOR,
+    AppRole.APP_ADMIN: _APP_ADMIN,
+}
+"""What a role in an app grants there."""
+
+INSTANCE_GRANTS: Mapping[InstanceRole, frozenset[Capability]] = {
+    InstanceRole.MEMBER: _MEMBER,
+    InstanceRole.ADMIN: frozenset(Capability),
+    InstanceRole.OWNER: frozenset(Capability),
+}
+"""What an instance role grants, in every app."""
+
+_READ = frozenset({Capability.SELF_READ, Capability.APP_READ})
+_SCRIPT_READ = _READ | {Capability.SCRIPT_READ, Capability.ROUTE_READ, Capability.ROUTE_CALL}
+
+SCOPE_COVERS: Mapping[Scope, frozenset[Capability]] = {
+    Scope.SCRIPT_READ: _SCRIPT_READ,
+    Scope.SCRIPT_WRITE: _SCRIPT_READ | {Capability.SCRIPT_WRITE},
+    Scope.ROUTE_WRITE: _READ | {Capability.ROUTE_READ, Capability.ROUTE_WRITE},
+    Scope.DOMAIN_MANAGE: _READ,
+    Scope.LOG_READ: _READ | {Capability.LOG_READ},
+    Scope.APP_ADMIN: _MEMBER | _APP_ADMIN,
+    Scope.INSTANCE_ADMIN: frozenset(Capability),
+}
+"""What a key with a scope may use, as far as its user has it."""
+
+
+def grants(capability: Capability, instance_role: InstanceRole, app_role: AppRole | None) -> bool:
+    """Whether a user with these roles has `capability`."""
+    in_app = APP_GRANTS[app_role] if app_role else frozenset()
+    return capability in INSTANCE_GRANTS[instance_role] or capability in in_app
+
+
+def covers(scopes: frozenset[Scope], capability: Capability) -> bool:
+    """Whether a key with `scopes` may use `capability`."""
+    return any(capability in SCOPE_COVERS[scope] for scope in scopes)

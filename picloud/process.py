@@ -1,0 +1,91 @@
+"""Puts a process together: database, key, sandbox, dispatcher. Starts it and ends it in order."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from picloud.crypto import MasterKey
+from picloud.dispatcher.dispatcher import Dispatcher
+from picloud.models.engine import make_engine
+from picloud.models.schema import migrate
+from picloud.sandbox_pool.executor import Executor
+from picloud.sandbox_pool.pool import Pool
+from picloud.services.app_code import AppCodeCache
+from picloud.services.completions import Completions
+from picloud.services.master_keys import MasterKeyService
+from picloud.services.recorder import Recorder
+from picloud.services.runner import Runner
+from picloud.services.runtime import Runtime
+from picloud.services.sessions import session_factory
+from picloud.services.wakeup import Wakeup
+from picloud.settings import Settings, SettingsError
+
+MASTER_KEY_NAME = "master.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """All that runs behind the web server."""
+
+    runtime: Runtime
+    engine: Engine
+    dispatcher: Dispatcher
+
+    @classmethod
+    def start(cls, settings: Settings, *, executor: Executor | None = None, database_url: str = "") -> "Process":
+        """Migrates, opens the key, starts the dispatcher. Raises SettingsError, KeyFileError, SQLAlchemyError.
+
+        `executor`: one that was started before anything heavy was imported. `database_url`: the embedded server's.
+        """
+        url = database_url or settings.database_url
+        if not url:
+            raise SettingsError("PICLOUD_DATABASE_URL is not set. `picloud serve` runs a PostgreSQL of its own.")
+        engine = make_engine(url, pool_size=settings.database_pool_size)
+        migrate(engine)
+        runtime, wakeup = _runtime(settings, engine, executor or Executor())
+        dispatcher = Dispatcher(runtime, engine, wakeup)
+        dispatcher.start()
+        return cls(runtime, engine, dispatcher)
+
+    def stop(self, timeout_s: float) -> None:
+        """Runs under way have `timeout_s` to end; what does not goes back to the outbox."""
+        self.dispatcher.stop(timeout_s)
+        self.runtime.recorder.close()
+        self.runtime.pool.close()
+        self.engine.dispose()
+
+
+def master_key_file(settings: Settings) -> Path:
+    """Where the master key is: as set, systemd's credential, or in the data folder."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if settings.master_key_file:
+        return settings.master_key_file
+    if credentials and (Path(credentials) / MASTER_KEY_NAME).exists():
+        return Path(credentials) / MASTER_KEY_NAME
+    return settings.data_dir / MASTER_KEY_NAME
+
+
+def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Runtime, Wakeup]:
+    app_codes = AppCodeCache(engine)
+    wakeup = Wakeup()
+    pool = Pool(executor, size=settings.sandbox_workers)
+    runtime = Runtime(
+        settings=settings,
+        master_key=_master_key(settings, engine),
+        sessions=session_factory(engine, wakeup, app_codes.invalidate),
+        executor=executor,
+        pool=pool,
+        app_codes=app_codes,
+        runner=Runner(pool, settings),
+        recorder=Recorder(engine),
+        completions=Completions(),
+    )
+    return runtime, wakeup
+
+
+def _master_key(settings: Settings, engine: Engine) -> MasterKey:
+    with Session(engine) as session, session.begin():
+        return MasterKeyService(session).open(master_key_file(settings))

@@ -1,0 +1,101 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from picloud.crypto import MasterKey, new_signing_secret
+from picloud.domain.errors import invalid
+from picloud.domain.ids import uuid7
+from picloud.domain.kinds import TriggerKind
+from picloud.inbound.signing_secrets import standard_keys
+from picloud.models import EmailTriggerDetails, InboundSecret, Trigger
+from picloud.services.triggers import CommonFields, TriggerService
+
+GENERATE = "generate"
+PROVIDERS = ("normalized",)
+MAX_SECRET_CHARS = 4096
+MAX_ACTIVE_SECRETS = 4
+
+
+class EmailTriggerService:
+    def __init__(self, session: Session, triggers: TriggerService, master_key: MasterKey) -> None:
+        self._session = session
+        self._triggers = triggers
+        self._master_key = master_key
+
+    def create(
+        self, fields: CommonFields, registered_by: UUID, *, provider: str, ack_status: int, inbound_secret: str | None
+    ) -> tuple[Trigger, str | None]:
+        """The trigger, and the secret where it was generated here. Raises Invalid."""
+        _check(provider, ack_status)
+        trigger = self._triggers.create(TriggerKind.EMAIL, fields, registered_by)
+        self._session.add(EmailTriggerDetails(trigger_id=trigger.id, provider=provider, ack_status=ack_status))
+        return trigger, self.set_secret(trigger, inbound_secret)
+
+    def update(self, trigger: Trigger, *, provider: str | None, ack_status: int | None) -> None:
+        """Change what is given. Raises Invalid."""
+        details = self.details(trigger)
+        details.provider = provider or details.provider
+        details.ack_status = ack_status or details.ack_status
+        _check(details.provider, details.ack_status)
+        self._session.flush()
+
+    def details(self, trigger: Trigger) -> EmailTriggerDetails:
+        return self._session.get_one(EmailTriggerDetails, trigger.id)
+
+    def set_secret(self, trigger: Trigger, given: str | None) -> str | None:
+        """Replace all secrets at once, by none for None. The new one where it was generated here."""
+        self._session.execute(delete(InboundSecret).where(InboundSecret.trigger_id == trigger.id))
+        return self._add_secret(trigger, given) if given is not None else None
+
+    def rotate(self, trigger: Trigger, given: str, overlap_s: float) -> str | None:
+        """Add a secret; the old ones end after `overlap_s`. The new one where it was generated here."""
+        end = self._session.execute(select(func.now())).scalar_one() + timedelta(seconds=overlap_s)
+        old = self.secrets(trigger)
+        for secret in old:
+            secret.expires_at = min(secret.expires_at or end, end)
+        for secret in old[MAX_ACTIVE_SECRETS - 1 :]:
+            self._session.delete(secret)
+        return self._add_secret(trigger, given)
+
+    def secrets(self, trigger: Trigger) -> Sequence[InboundSecret]:
+        """The active ones, newest first."""
+        active = or_(InboundSecret.expires_at.is_(None), InboundSecret.expires_at > func.now())
+        query = select(InboundSecret).where(InboundSecret.trigger_id == trigger.id, active)
+        return self._session.scalars(query.order_by(InboundSecret.id.desc())).all()
+
+    def wants_signature(self, trigger: Trigger) -> bool:
+        """Whether a secret was ever set and not removed, be it one that has ended."""
+        query = select(InboundSecret.id).where(InboundSecret.trigger_id == trigger.id)
+        return self._session.scalars(query.limit(1)).first() is not None
+
+    def _add_secret(self, trigger: Trigger, given: str) -> str | None:
+        secret = new_signing_secret() if given == GENERATE else _checked_secret(given)
+        secret_id = uuid7()
+        sealed = self._master_key.seal(secret.encode(), bound_to=binding(secret_id, trigger.id))
+        self._session.add(InboundSecret(id=secret_id, trigger_id=trigger.id, sealed=sealed))
+        self._session.flush()
+        return secret if given == GENERATE else None
+
+
+def binding(secret_id: UUID, trigger_id: UUID) -> str:
+    """What a sealed secret is bound to: its row and its trigger."""
+    return f"inbound_secret:{secret_id}:{trigger_id}"
+
+
+def _check(provider: str, ack_status: int) -> None:
+    if provider not in PROVIDERS:
+        raise invalid("/provider", f"has to be one of {', '.join(PROVIDERS)}")
+    if ack_status not in (200, 202):
+        raise invalid("/ack_status", "has to be 200 or 202")
+
+
+def _checked_secret(secret: str) -> str:
+    if not standard_keys(secret):
+        raise invalid("/inbound_secret", "starts with whsec_, but what follows is not base64")
+    if not 1 <= len(secret) <= MAX_SECRET_CHARS or not secret.isprintable():
+        text = f"has to have 1 to {MAX_SECRET_CHARS} printable characters, or to be {GENERATE!r} or null"
+        raise invalid("/inbound_secret", text)
+    return secret

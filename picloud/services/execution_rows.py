@@ -1,0 +1,146 @@
+"""Rows of `executions`: made from runs, written in batches, logged one line each."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from uuid import UUID
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from picloud.services.array_literal import array_literal
+from picloud.services.runner import RunResult
+
+log = logging.getLogger("picloud.execution")
+
+_encode = msgspec.json.Encoder().encode
+_COLUMNS = {
+    "id": "uuid",
+    "app_id": "uuid",
+    "delivery_id": "uuid",
+    "event_id": "uuid",
+    "trigger_id": "uuid",
+    "script_id": "uuid",
+    "script": "text",
+    "version": "int",
+    "kind": "text",
+    "attempt": "int",
+    "max_attempts": "int",
+    "manual": "bool",
+    "status": "text",
+    "started_at": "timestamptz",
+    "wall_ms": "float8",
+    "cpu_ms": "float8",
+    "memory_peak_bytes": "bigint",
+    "limits": "json",
+    "event": "json",
+    "result": "json",
+    "logs": "json",
+    "error": "json",
+    "trace_id": "uuid",
+}
+_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())
+_INSERT = f"INSERT INTO executions ({', '.join(_COLUMNS)}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608
+_values = attrgetter(*_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """One run of one attempt. `limits`, `event`, `result`, `logs` and `error` are JSON texts."""
+
+    id: UUID
+    app_id: UUID
+    delivery_id: UUID | None
+    event_id: UUID
+    trigger_id: UUID | None
+    script_id: UUID
+    script: str
+    version: int | None
+    kind: str
+    attempt: int
+    max_attempts: int
+    manual: bool
+    status: str
+    started_at: datetime
+    wall_ms: float
+    cpu_ms: float
+    memory_peak_bytes: int
+    limits: str
+    event: str | None
+    result: str | None
+    logs: str
+    error: str | None
+    trace_id: UUID
+
+    def size_bytes(self) -> int:
+        """What the row weighs while it waits to be written, about."""
+        return 1024 + sum(len(part or "") for part in (self.event, self.result, self.logs, self.error))
+
+
+def execution_row(
+    run: RunResult,
+    *,
+    kind: str,
+    event_id: UUID,
+    trace_id: UUID,
+    attempt: int = 1,
+    max_attempts: int = 1,
+    manual: bool = False,
+    delivery_id: UUID | None = None,
+    trigger_id: UUID | None = None,
+    event: bytes | None = None,
+) -> ExecutionRow:
+    """The row of a run. `event` (JSON) only where no row of `events` holds it: for a call by HTTP."""
+    outcome = run.outcome
+    return ExecutionRow(
+        id=run.id,
+        app_id=run.app_id,
+        delivery_id=delivery_id,
+        event_id=event_id,
+        trigger_id=trigger_id,
+        script_id=run.script_id,
+        script=run.script,
+        version=run.version,
+        kind=kind,
+        attempt=attempt,
+        max_attempts=max_attempts,
+        manual=manual,
+        status=outcome.status.value,
+        started_at=run.started_at,
+        wall_ms=outcome.wall_ms,
+        cpu_ms=outcome.cpu_ms,
+        memory_peak_bytes=outcome.memory_peak_bytes,
+        limits=_encode(outcome.limits).decode(),
+        event=event.decode() if event is not None else None,
+        result=outcome.result.decode() if outcome.result is not None else None,
+        logs=_encode(outcome.logs).decode(),
+        error=_encode(outcome.error).decode() if outcome.error else None,
+        trace_id=trace_id,
+    )
+
+
+def insert_executions(cursor: Cursor, rows: Sequence[ExecutionRow]) -> None:
+    """Write the rows in one statement. Commit is the caller's. Raises psycopg2's errors."""
+    if rows:
+        cursor.execute(_INSERT, [array_literal(column) for column in zip(*map(_values, rows), strict=True)])
+
+
+def log_execution(row: ExecutionRow) -> None:
+    """The one line of an execution."""
+    fields = {
+        "execution_id": str(row.id),
+        "app_id": str(row.app_id),
+        "script": row.script,
+        "version": row.version,
+        "kind": row.kind,
+        "status": row.status,
+        "attempt": row.attempt,
+        "delivery_id": str(row.delivery_id) if row.delivery_id else None,
+        "trace_id": str(row.trace_id),
+        "wall_ms": round(row.wall_ms, 2),
+        "cpu_ms": round(row.cpu_ms, 2),
+        "memory_peak_bytes": row.memory_peak_bytes,
+    }
+    log.info("execution", extra={"fields": fields})

@@ -1,0 +1,72 @@
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, defer
+
+from picloud.domain.errors import NotFound
+from picloud.models import App, Event, Execution
+from picloud.services.paging import Page, PageRequest, fetch
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """What a list of executions is narrowed to; None: not at all."""
+
+    script: str | None = None
+    version: int | None = None
+    status: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def clauses(self) -> list[ColumnElement[bool]]:
+        wanted: list[tuple[Any, ColumnElement[bool]]] = [
+            (self.script, Execution.script == self.script),
+            (self.version, Execution.version == self.version),
+            (self.status, Execution.status == self.status),
+            (self.kind, Execution.kind == self.kind),
+            (self.since, Execution.started_at >= self.since),
+            (self.until, Execution.started_at < self.until),
+        ]
+        return [clause for value, clause in wanted if value is not None]
+
+
+class ExecutionService:
+    def __init__(self, session: Session, app: App) -> None:
+        self._session = session
+        self._app = app
+
+    def list(self, page: PageRequest, narrowed: ExecutionFilter) -> Page[Execution]:
+        """Newest first, without what went in and came out."""
+        query = select(Execution).where(Execution.app_id == self._app.id, *narrowed.clauses())
+        slim = query.options(defer(Execution.event), defer(Execution.result), defer(Execution.logs))
+        return fetch(self._session, slim, Execution.id, page, newest_first=True)
+
+    def get(self, execution_id: UUID | None) -> Execution:
+        """Raises NotFound."""
+        execution = self._session.get(Execution, execution_id) if execution_id else None
+        if execution is None or execution.app_id != self._app.id:
+            raise NotFound(f"The app {self._app.slug} has no such execution, or not any more.")
+        return execution
+
+    def event(self, execution: Execution) -> Any:
+        """What the handler saw as `ctx.event`; None when it is older than the events that are kept."""
+        if execution.event is not None:
+            return execution.event
+        event = self._session.get(Event, execution.event_id)
+        return event_shape(event) if event else None
+
+
+def event_shape(event: Event) -> dict[str, Any]:
+    """An event as handlers see it, and as dead letters keep it."""
+    return {
+        "id": event.id,
+        "kind": event.kind,
+        "occurred_at": event.occurred_at,
+        "trace_id": event.trace_id,
+        "depth": event.depth,
+        event.kind: event.payload,
+    }

@@ -1,0 +1,78 @@
+"""Runs a script of an app in the sandbox pool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from picloud.domain.ids import uuid7
+from picloud.sandbox_pool.job import Job
+from picloud.sandbox_pool.limits import Limits
+from picloud.sandbox_pool.outcome import Outcome
+from picloud.sandbox_pool.pool import Pool
+from picloud.services.app_code import AppCode
+from picloud.settings import Settings
+
+_PER_EVENT = "per_event"
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One run, as it was. `id` is the execution's."""
+
+    id: UUID
+    app_id: UUID
+    script_id: UUID
+    script: str
+    version: int
+    started_at: datetime
+    outcome: Outcome
+
+
+class Runner:
+    """Safe for threads. Knows no database: a run holds no transaction."""
+
+    def __init__(self, pool: Pool, settings: Settings) -> None:
+        self._pool = pool
+        self._settings = settings
+
+    def run(
+        self,
+        app: AppCode,
+        script_id: UUID,
+        *,
+        event: Mapping[str, Any],
+        principal: str | None,
+        wall_ms: int,
+        wait_s: float,
+    ) -> RunResult:
+        """Run the active version of an endpoint script. Waits for a worker for at most `wait_s`.
+
+        `event` holds `id`, `kind`, `attempt`, `occurred_at`, `trace_id`, `depth` and the part named after the kind; a
+        part that is JSON already may be a `msgspec.Raw`. `principal` is what `ctx.principal` shows: an email address.
+        Raises Busy, and NotFound where the app has no such endpoint.
+        """
+        code = app.bundle(script_id)
+        script = app.scripts[script_id]
+        context = {"app": app.slug, "script": script.name, "version": script.version, "principal": principal}
+        limits = self._limits(wall_ms, app.limits, script.limits)
+        job = Job(str(app.app_id), code, _encode(event), context, limits, app.isolation == _PER_EVENT)
+        started_at = datetime.now(UTC)
+        outcome = self._pool.run(job, wait_s=wait_s)
+        return RunResult(uuid7(), app.app_id, script_id, script.name, script.version, started_at, outcome)
+
+    def _limits(self, wall_ms: int, *narrower: Mapping[str, int]) -> Limits:
+        """The instance's limits, each narrowed by those of the app and the script."""
+        most = {
+            "cpu_ms": self._settings.handler_cpu_ms,
+            "wall_ms": wall_ms,
+            "memory_bytes": self._settings.handler_memory_bytes,
+            "output_bytes": self._settings.handler_output_bytes,
+            "log_bytes": self._settings.handler_log_bytes,
+        }
+        chosen = {name: min(least, *(own.get(name, least) for own in narrower)) for name, least in most.items()}
+        return Limits(**{name: max(1, value) for name, value in chosen.items()})

@@ -1,0 +1,29 @@
+"""What a process is made of, put together once by `picloud.app` and handed to whoever needs it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from picloud.crypto import MasterKey
+from picloud.domain.clock import Clock, utc_now
+from picloud.sandbox_pool.executor import Executor
+from picloud.sandbox_pool.pool import Pool
+from picloud.services.app_code import AppCodeCache
+from picloud.services.completions import Completions
+from picloud.services.recorder import Recorder
+from picloud.services.runner import Runner
+from picloud.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    settings: Settings
+    master_key: MasterKey
+    sessions: sessionmaker[Session]
+    executor: Executor
+    pool: Pool
+    app_codes: AppCodeCache
+    runner: Runner
+    recorder: Recorder
+    completions: Completions
+    clock: Clock = utc_now

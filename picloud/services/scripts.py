@@ -1,0 +1,131 @@
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from picloud.domain.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, invalid
+from picloud.domain.kinds import ScriptKind
+from picloud.domain.limits import checked
+from picloud.models import App, Outbox, Route, Script, ScriptVersion, Trigger
+from picloud.sandbox_pool.code_problem import CodeProblem
+from picloud.sandbox_pool.pool import Pool
+from picloud.services.changes import code_changed
+from picloud.services.paging import Page, PageRequest, fetch
+
+NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+MAX_PROBLEMS = 50
+
+
+class ScriptService:
+    def __init__(self, session: Session, app: App, pool: Pool, *, source_max_bytes: int) -> None:
+        self._session = session
+        self._app = app
+        self._pool = pool
+        self._source_max_bytes = source_max_bytes
+
+    def list(self, page: PageRequest) -> Page[Script]:
+        return fetch(self._session, select(Script).where(Script.app_id == self._app.id), Script.id, page)
+
+    def get(self, name: str) -> Script:
+        """Raises NotFound."""
+        query = select(Script).where(Script.app_id == self._app.id, Script.name == name)
+        script = self._session.scalar(query)
+        if script is None:
+            raise NotFound(f"The app {self._app.slug} has no script {name!r}.")
+        return script
+
+    def create(self, name: str, kind: ScriptKind, source: str, by: UUID) -> Script:
+        """A script with its first version. Raises Invalid, TooLarge, Conflict."""
+        if not NAME.fullmatch(name):
+            raise invalid("/name", "has to be 1 to 63 of a-z, 0-9 and _, and to start with a letter or _")
+        self._check(name, source)
+        script = Script(app_id=self._app.id, name=name, kind=kind, active_version=1)
+        try:
+            with self._session.begin_nested():
+                self._session.add(script)
+        except IntegrityError:
+            raise Conflict(f"The app {self._app.slug} has a script {name!r} already.") from None
+        self._add_version(script, 1, source, None, by)
+        self._session.refresh(script)
+        return script
+
+    def save(self, script: Script, source: str, message: str | None, by: UUID) -> Script:
+        """The next version, which becomes the active one. Raises Invalid, TooLarge."""
+        self._check(script.name, source)
+        # Two savers at once: the second waits here and gets the next number.
+        self._session.refresh(script, with_for_update=True)
+        newest = select(func.max(ScriptVersion.number)).where(ScriptVersion.script_id == script.id)
+        number = (self._session.scalar(newest) or 0) + 1
+        self._add_version(script, number, source, message, by)
+        return self._activate(script, number)
+
+    def set_limits(self, script: Script, limits: Mapping[str, Any]) -> Script:
+        """Limits of this script's runs, instead of the ones it had. Raises Invalid."""
+        script.limits = checked(limits)
+        return self._activate(script, script.active_version)
+
+    def versions(self, script: Script, limit: int, before: int | None) -> Sequence[ScriptVersion]:
+        """Newest first, one more than `limit` where there are more."""
+        query = select(ScriptVersion).where(ScriptVersion.script_id == script.id)
+        if before is not None:
+            query = query.where(ScriptVersion.number < before)
+        return self._session.scalars(query.order_by(ScriptVersion.number.desc()).limit(limit + 1)).all()
+
+    def source(self, script: Script) -> str:
+        """The active version's source."""
+        version = self._session.get_one(ScriptVersion, (script.id, script.active_version))
+        return version.source
+
+    def activate(self, script: Script, number: int) -> Script:
+        """Make an existing version the active one. Raises NotFound."""
+        if self._session.get(ScriptVersion, (script.id, number)) is None:
+            raise NotFound(f"The script {script.name!r} has no version {number}.")
+        return self._activate(script, number)
+
+    def delete(self, script: Script) -> None:
+        """Raises Conflict when a route, a trigger or a waiting delivery needs it."""
+        for what, model in (("routes", Route), ("triggers", Trigger), ("waiting deliveries", Outbox)):
+            count = self._session.scalar(select(func.count()).where(model.script_id == script.id))
+            if count:
+                raise Conflict(f"{count} {what} use the script {script.name!r}. Remove them first.")
+        code_changed(self._session, self._app.id)
+        self._session.delete(script)
+        self._session.flush()
+
+    def _activate(self, script: Script, number: int) -> Script:
+        script.active_version = number
+        script.updated_at = func.now()
+        code_changed(self._session, self._app.id)
+        self._session.flush()
+        self._session.refresh(script)
+        return script
+
+    def _add_version(self, script: Script, number: int, source: str, message: str | None, by: UUID) -> None:
+        self._session.add(
+            ScriptVersion(script_id=script.id, number=number, source=source, message=message, created_by=by)
+        )
+        code_changed(self._session, self._app.id)
+        self._session.flush()
+
+    def _check(self, name: str, source: str) -> None:
+        if len(source.encode("utf-8", "surrogatepass")) > self._source_max_bytes:
+            raise TooLarge(f"The source is larger than {self._source_max_bytes} bytes.")
+        modules = self._session.scalars(
+            select(Script.name).where(Script.app_id == self._app.id, Script.kind == ScriptKind.MODULE)
+        )
+        problems = self._pool.check(name, source, frozenset(modules))
+        if problems:
+            raise Invalid(
+                f"The source has {len(problems)} problem(s) that keep it from running.",
+                errors=tuple(_field_error(problem) for problem in problems[:MAX_PROBLEMS]),
+                code="script_refused",
+            )
+
+
+def _field_error(problem: CodeProblem) -> FieldError:
+    detail = f"{problem.message} {problem.hint}".strip()
+    return FieldError("/source", f"line {problem.line}, column {problem.column}: {detail}", problem.line, problem.column)

@@ -1,0 +1,21 @@
+"""Tells trouble of the database that passes from a statement that will fail again."""
+
+import psycopg2
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+_PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
+"""SQLSTATE classes: connection, rollback, resources, not in the right state, intervention, system."""
+_PASSING = ("25P03",)
+"""idle_in_transaction_session_timeout"""
+
+
+def passes(error: BaseException) -> bool:
+    """Whether the same statement may succeed later: the database is away, overloaded or being restarted."""
+    if isinstance(error, SQLAlchemyError) and not isinstance(error, DBAPIError):
+        return True  # no connection from the pool in time
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg2.Error):
+        return False
+    if cause.pgcode is None:
+        return isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
+    return cause.pgcode.startswith(_PASSING_CLASSES) or cause.pgcode in _PASSING

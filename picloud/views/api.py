@@ -1,0 +1,145 @@
+"""How views of the API are declared and how they read what a client sent."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.view import view_config
+
+from picloud.domain import ids, strict_json
+from picloud.domain.access import Capability
+from picloud.domain.errors import BadRequest, NotFound, TooLarge, UnsupportedMediaType, invalid
+from picloud.services.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest
+from picloud.services.runtime import Runtime
+
+S = TypeVar("S")
+View = Callable[..., Any]
+MAX_INT = 2**31 - 1
+
+
+def api(route: str, method: str | None, capability: Capability) -> Callable[[View], View]:
+    """A view of the admin API: for who has `capability`, answering JSON."""
+    decorator: Callable[[View], View] = view_config(
+        route_name=route, request_method=method, permission=capability, renderer="json"
+    )
+    return decorator
+
+
+def public(route: str, method: str | None) -> Callable[[View], View]:
+    """A view for anybody; `method` None: all methods. A test lists the routes that have one."""
+    decorator: Callable[[View], View] = view_config(
+        route_name=route, request_method=method, permission=NO_PERMISSION_REQUIRED, renderer="json"
+    )
+    return decorator
+
+
+def runtime(request: Request) -> Runtime:
+    """What this process is made of."""
+    found: Runtime = request.registry["picloud.runtime"]
+    return found
+
+
+def json_body(request: Request, shape: type[S]) -> S:
+    """The body as `shape`. Raises UnsupportedMediaType, TooLarge, BadRequest, Invalid with a pointer."""
+    if request.content_type != "application/json" and not request.content_type.endswith("+json"):
+        raise UnsupportedMediaType("Send JSON, with `Content-Type: application/json`.")
+    limit = runtime(request).settings.http_max_body_bytes
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"The body is larger than {limit} bytes.")
+    value = strict_json.loads(request.body, error=BadRequest)
+    _refuse_unstorable(value, "")
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise invalid(*_pointed(str(error))) from None
+
+
+def optional_json_body(request: Request, shape: type[S]) -> S:
+    """As `json_body`; no body at all is an empty object."""
+    return json_body(request, shape) if request.content_length else msgspec.convert({}, shape)
+
+
+def path_id(request: Request, name: str = "id") -> UUID | None:
+    """The id in the path, or None for what is none: the service then finds nothing."""
+    return ids.parse(request.matchdict[name])
+
+
+def path_text(request: Request, name: str) -> str:
+    """A name in the path. Raises NotFound for what no name can be."""
+    text: str = request.matchdict[name]
+    if not _storable(text):
+        raise NotFound()
+    return text
+
+
+def query_text(request: Request, name: str) -> str | None:
+    """A query parameter, or None. Raises Invalid."""
+    value: str | None = request.GET.get(name)
+    if value is not None and not _storable(value):
+        raise invalid(f"/{name}", "holds a character that no text here can hold")
+    return value or None
+
+
+def query_as(request: Request, name: str, kind: type[S]) -> S | None:
+    """A query parameter as an enum, int, datetime or UUID. Raises Invalid."""
+    value = query_text(request, name)
+    if value is None:
+        return None
+    try:
+        found = msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(f"/{name}", str(error)) from None
+    if isinstance(found, int) and abs(found) > MAX_INT:
+        raise invalid(f"/{name}", "is too large a number")
+    if isinstance(found, datetime) and found.tzinfo is None:
+        raise invalid(f"/{name}", "needs a time zone, such as Z")
+    return found
+
+
+def page_limit(request: Request) -> int:
+    """`?limit=`. Raises Invalid."""
+    limit = query_as(request, "limit", int)
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
+        raise invalid("/limit", f"has to be from 1 to {MAX_LIMIT}")
+    return limit or DEFAULT_LIMIT
+
+
+def page_request(request: Request) -> PageRequest:
+    """`?limit=&after=`. Raises Invalid."""
+    after = query_text(request, "after")
+    cursor = ids.parse(after) if after else None
+    if after and cursor is None:
+        raise invalid("/after", "is no cursor; take the one that `next` gave")
+    return PageRequest(page_limit(request), cursor)
+
+
+def page_shape(page: Page[Any], shape: Callable[[Any], Any]) -> dict[str, Any]:
+    """A page as the API answers it."""
+    return {"items": [shape(item) for item in page.items], "next": page.next}
+
+
+def _pointed(message: str) -> tuple[str, str]:
+    """msgspec names the place as ` - at `$.limits[0]``; clients get it as a JSON pointer."""
+    text, _, place = message.partition(" - at `$")
+    pointer = place.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
+    missing = "missing required field `"
+    if missing in text:
+        pointer += "/" + text.partition(missing)[2].rstrip("`")
+    return pointer, text
+
+
+def _storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _refuse_unstorable(value: Any, pointer: str) -> None:
+    if isinstance(value, str) and not _storable(value):
+        raise invalid(pointer, "holds NUL or half of a surrogate pair, which PostgreSQL can't store")
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        _refuse_unstorable(key, pointer)
+        _refuse_unstorable(item, f"{pointer}/{key}")

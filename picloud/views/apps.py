@@ -1,0 +1,81 @@
+from typing import Any, Literal
+
+import msgspec
+from pyramid.request import Request
+from pyramid.response import Response
+
+from picloud.domain.access import Capability
+from picloud.models import App
+from picloud.services.apps import AppService
+from picloud.services.paging import Page
+from picloud.services.principals import Principal
+from picloud.views.api import api, json_body, page_request, page_shape
+
+
+class NewApp(msgspec.Struct):
+    slug: str
+    name: str = ""
+
+
+class AppChange(msgspec.Struct):
+    name: str | None = None
+    isolation: Literal["reuse", "per_event"] | None = None
+    http_allow: list[str] | None = None
+    limits: dict[str, Any] | None = None
+
+
+def shape(app: App) -> dict[str, Any]:
+    return {
+        "id": app.id,
+        "slug": app.slug,
+        "name": app.name,
+        "http_allow": app.http_allow,
+        "isolation": app.isolation,
+        "limits": app.limits,
+        "created_at": app.created_at,
+    }
+
+
+@api("apps", "GET", Capability.SELF_READ)
+def index(request: Request) -> dict[str, Any]:
+    """All apps for who may see all; else those in which the user has a role; with a bound key its one app."""
+    principal: Principal = request.identity
+    apps = AppService(request.db)
+    if principal.app_id is not None:
+        bound = apps.find(str(principal.app_id))
+        return page_shape(Page([bound] if bound else [], None), shape)
+    everything = principal.may(Capability.APP_READ)
+    page = page_request(request)
+    return page_shape(apps.list(page) if everything else apps.list_of(principal.user_id, page), shape)
+
+
+@api("apps", "POST", Capability.INSTANCE_CREATE_APP)
+def create(request: Request) -> dict[str, Any]:
+    body = json_body(request, NewApp)
+    app = AppService(request.db).create(body.slug, body.name)
+    request.response.status_int = 201
+    return shape(app)
+
+
+@api("app", "GET", Capability.APP_READ)
+def read(request: Request) -> dict[str, Any]:
+    return shape(request.context.app)
+
+
+@api("app", "PATCH", Capability.APP_UPDATE)
+def update(request: Request) -> dict[str, Any]:
+    body = json_body(request, AppChange)
+    app = AppService(request.db).update(
+        request.context.app,
+        name=body.name,
+        isolation=body.isolation,
+        http_allow=body.http_allow,
+        limits=body.limits,
+    )
+    return shape(app)
+
+
+@api("app", "DELETE", Capability.APP_DELETE)
+def delete(request: Request) -> Response:
+    AppService(request.db).delete(request.context.app)
+    return Response(status=204)

@@ -1,0 +1,24 @@
+"""Is the process alive, and can it do its work?"""
+
+from typing import Any
+
+from pyramid.request import Request
+
+from picloud import __version__
+from picloud.services.readiness import Readiness
+from picloud.views.api import public, runtime
+
+
+@public("healthz", "GET")
+def healthz(request: Request) -> dict[str, Any]:
+    return {"status": "ok", "version": __version__}
+
+
+@public("readyz", "GET")
+def readyz(request: Request) -> dict[str, Any]:
+    made_of = runtime(request)
+    reasons = Readiness(made_of.sessions, made_of.executor).reasons()
+    if reasons:
+        request.response.status_int = 503
+        request.response.headers["Retry-After"] = "5"
+    return {"status": "unavailable" if reasons else "ok", "reasons": reasons}

@@ -1,0 +1,39 @@
+from typing import Any
+
+import msgspec
+from pyramid.request import Request
+from pyramid.response import Response
+
+from picloud.domain.access import Capability
+from picloud.domain.kinds import AppRole
+from picloud.models import AppMember, User
+from picloud.services.apps import MemberService
+from picloud.services.users import UserService
+from picloud.views.api import api, json_body, page_request, page_shape, path_id
+
+
+class Membership(msgspec.Struct):
+    role: AppRole
+
+
+def shape(pair: tuple[AppMember, User]) -> dict[str, Any]:
+    member, user = pair
+    return {"user_id": user.id, "email": user.email, "role": member.role, "created_at": member.created_at}
+
+
+@api("members", "GET", Capability.APP_READ_MEMBERS)
+def index(request: Request) -> dict[str, Any]:
+    return page_shape(MemberService(request.db, request.context.app).list(page_request(request)), shape)
+
+
+@api("member", "PUT", Capability.APP_MANAGE_MEMBERS)
+def put(request: Request) -> dict[str, Any]:
+    body = json_body(request, Membership)
+    user = UserService(request.db).get(path_id(request, "user_id"))
+    return shape((MemberService(request.db, request.context.app).put(user, body.role), user))
+
+
+@api("member", "DELETE", Capability.APP_MANAGE_MEMBERS)
+def delete(request: Request) -> Response:
+    MemberService(request.db, request.context.app).delete(path_id(request, "user_id"))
+    return Response(status=204)

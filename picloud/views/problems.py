@@ -1,0 +1,108 @@
+"""The one place where errors become answers: RFC 9457 problems."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from pyramid.exceptions import URLDecodeError
+from pyramid.httpexceptions import HTTPException, HTTPForbidden
+from pyramid.registry import Registry
+from pyramid.request import Request
+from pyramid.response import Response
+
+from picloud.domain import errors
+from picloud.domain.errors import PicloudError
+from picloud.sandbox_pool.executor import ExecutorGone
+from picloud.services.trouble import passes
+
+MEDIA_TYPE = "application/problem+json"
+Handler = Callable[[Request], Response]
+
+_BY_STATUS: dict[int, type[PicloudError]] = {
+    kind.status: kind
+    for kind in (
+        errors.BadRequest,
+        errors.Forbidden,
+        errors.NotFound,
+        errors.MethodNotAllowed,
+        errors.TooLarge,
+        errors.UnsupportedMediaType,
+    )
+}
+
+
+def problem(error: PicloudError, request_id: str) -> dict[str, Any]:
+    """The members of the problem."""
+    body = {
+        "type": f"urn:picloud:problem:{error.problem_code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": request_id,
+        "code": error.problem_code,
+    }
+    if error.errors:
+        body["errors"] = [_field(item) for item in error.errors]
+    return body | error.members
+
+
+def problem_response(error: PicloudError, request_id: str) -> Response:
+    """The whole answer."""
+    body = msgspec.json.encode(problem(error, request_id))
+    response = Response(body, status=error.status, content_type=MEDIA_TYPE)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def tween_factory(handler: Handler, registry: Registry) -> Handler:
+    """Outermost but for the log: even a commit that fails passes here."""
+
+    def problems_tween(request: Request) -> Response:
+        try:
+            return handler(request)
+        except Exception as exception:
+            error = as_error(exception, request)
+            if error.status == 500:
+                request.failure = exception
+            response = problem_response(error, request.id)
+            if error.status == 405:
+                response.headers["Allow"] = ", ".join(_allowed(request))
+            return response
+
+    return problems_tween
+
+
+def as_error(exception: Exception, request: Request) -> PicloudError:
+    """The error of our hierarchy that `exception` means to a client."""
+    if isinstance(exception, PicloudError):
+        return exception
+    if isinstance(exception, HTTPForbidden):
+        return errors.Forbidden("Your role, or your key's scopes, don't allow this.")
+    if isinstance(exception, HTTPException):
+        missing = exception.status_int == 404
+        if missing and getattr(request, "matched_route", None) and _allowed(request):
+            return errors.MethodNotAllowed(f"{request.method} is not offered here.")
+        return _BY_STATUS.get(exception.status_int, errors.BadRequest)()
+    if isinstance(exception, URLDecodeError | UnicodeDecodeError):
+        return errors.BadRequest("The address is not UTF-8.")
+    if isinstance(exception, ExecutorGone):
+        return errors.Unavailable("The sandbox can't start a worker.", code="no_worker")
+    if passes(exception):
+        return errors.Unavailable("The database is away.", code="database_away")
+    return PicloudError("The request failed for a reason that the log tells under this request's id.")
+
+
+def _field(item: errors.FieldError) -> dict[str, Any]:
+    body: dict[str, Any] = {"pointer": item.pointer, "detail": item.detail}
+    if item.line is not None:
+        body |= {"line": item.line, "column": item.column}
+    return body
+
+
+def _allowed(request: Request) -> list[str]:
+    """Methods that the matched route offers."""
+    methods: dict[str, set[str]] = request.registry.get("picloud.methods", {})
+    return sorted(methods.get(request.matched_route.name, ()))

@@ -1,0 +1,59 @@
+"""What every request carries: an id, a database session, and one line in the log."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import zope.sqlalchemy
+from pyramid.config import Configurator
+from pyramid.registry import Registry
+from pyramid.request import Request
+from pyramid.response import Response
+from sqlalchemy.orm import Session
+
+from picloud.domain.ids import uuid7
+from picloud.views.api import runtime
+
+log = logging.getLogger("picloud.request")
+
+
+def request_id(request: Request) -> str:
+    """Names the request in its answer, in problems and in the log."""
+    return str(uuid7())
+
+
+def database_session(request: Request) -> Session:
+    """The request's session. pyramid_tm commits it, or rolls back for an error and any 4xx or 5xx."""
+    session = runtime(request).sessions()
+    request.add_finished_callback(lambda _: session.close())
+    # "changed": else zope.sqlalchemy rolls back what was done by Core statements, without a word.
+    zope.sqlalchemy.register(session, initial_state="changed", transaction_manager=request.tm)
+    return session
+
+
+def log_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
+    """Outermost: logs one line per request, with the exception where it failed for a reason of ours."""
+
+    def log_tween(request: Request) -> Response:
+        started = time.monotonic()
+        response = handler(request)
+        response.headers["X-Request-Id"] = request.id
+        fields = {
+            "request_id": request.id,
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_int,
+            "wall_ms": round((time.monotonic() - started) * 1000, 1),
+            "client": request.client_addr,
+        }
+        failure = getattr(request, "failure", None)
+        level = logging.ERROR if failure else logging.INFO
+        log.log(level, "request", extra={"fields": fields}, exc_info=failure)
+        return response
+
+    return log_tween
+
+
+def includeme(config: Configurator) -> None:
+    config.add_request_method(request_id, "id", reify=True)
+    config.add_request_method(database_session, "db", reify=True)

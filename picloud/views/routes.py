@@ -1,0 +1,65 @@
+"""Every address that PiCloud serves. The factory decides who gets past it: see `picloud.security.contexts`."""
+
+from pyramid.config import Configurator
+
+from picloud.security.contexts import app_context, instance_context, public_context
+
+ADMIN = "/api/v1/admin"
+APP = ADMIN + "/apps/{app}"
+
+PUBLIC_ROUTES = {
+    "healthz": "/healthz",
+    "readyz": "/readyz",
+    "email_inbound": "/api/v1/email-inbound/{app_id}/{trigger_id}",
+    "run": "/run/{app_slug}*path",
+}
+"""Open to anybody. Every other address wants credentials; a test holds this list against the whole."""
+
+INSTANCE_ROUTES = {
+    "me": ADMIN + "/me",
+    "users": ADMIN + "/users",
+    "user": ADMIN + "/users/{id}",
+    "api_keys": ADMIN + "/api-keys",
+    "api_key": ADMIN + "/api-keys/{id}",
+    "apps": ADMIN + "/apps",
+}
+
+APP_ROUTES = {
+    "app": APP,
+    "members": APP + "/members",
+    "member": APP + "/members/{user_id}",
+    "scripts": APP + "/scripts",
+    "script": APP + "/scripts/{name}",
+    "versions": APP + "/scripts/{name}/versions",
+    "activate": APP + "/scripts/{name}/versions/{number}/activate",
+    "app_routes": APP + "/routes",
+    "app_route": APP + "/routes/{id}",
+    "triggers": APP + "/triggers",
+    "email_triggers": APP + "/triggers/email",
+    "rotate_secret": APP + "/triggers/email/{id}/rotate-secret",
+    "trigger": APP + "/triggers/{id}",
+    "executions": APP + "/executions",
+    "execution": APP + "/executions/{id}",
+    "deliveries": APP + "/deliveries",
+    "delivery": APP + "/deliveries/{id}",
+    "retry_delivery": APP + "/deliveries/{id}/retry",
+    "cancel_delivery": APP + "/deliveries/{id}/cancel",
+    "dead_letters": APP + "/dead-letters",
+    "dead_letter": APP + "/dead-letters/{id}",
+    "replay_dead_letter": APP + "/dead-letters/{id}/replay",
+}
+
+UNMANAGED_PREFIXES = ("/healthz", "/readyz", "/api/v1/email-inbound/", "/run/")
+"""Without a transaction around the request: they run handlers, wait, or have to work without the database."""
+
+
+def includeme(config: Configurator) -> None:
+    for name, pattern in PUBLIC_ROUTES.items():
+        config.add_route(name, pattern, factory=public_context)
+    for name, pattern in INSTANCE_ROUTES.items():
+        config.add_route(name, pattern, factory=instance_context)
+    for name, pattern in APP_ROUTES.items():
+        config.add_route(name, pattern, factory=app_context)
+    # Who is not signed in can't tell what exists here from what doesn't.
+    config.add_route("unknown_in_app", APP + "/*rest", factory=app_context)
+    config.add_route("unknown", "/api/v1/*rest", factory=instance_context)

@@ -1,0 +1,147 @@
+"""Calling a script over HTTP: `/run/{app_slug}/{path}`."""
+
+import base64
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pyramid.request import Request
+from pyramid.response import Response
+
+from picloud.domain import paths
+from picloud.domain.access import Capability
+from picloud.domain.clock import rfc3339
+from picloud.domain.delivery import RetryPolicy
+from picloud.domain.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable
+from picloud.domain.ids import uuid7
+from picloud.domain.kinds import EventKind, RouteAccess
+from picloud.sandbox_pool.pool import Busy
+from picloud.services.app_code import AppCode, RouteCode
+from picloud.services.outbox import OutboxService
+from picloud.services.principals import Principal, PrincipalService
+from picloud.services.runtime import Runtime
+from picloud.views.api import public, runtime
+from picloud.views.run_answer import OWN_COOKIE_PREFIX, answer, queued_answer
+
+
+@public("run", None)
+def run(request: Request) -> Response:
+    made_of = runtime(request)
+    limit = made_of.settings.http_max_body_bytes
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"The body is larger than {limit} bytes.")
+    code = made_of.app_codes.by_slug(request.matchdict["app_slug"])
+    route, params = _route(code, request)
+    principal = _caller(request, made_of, code) if route.access == RouteAccess.KEY else None
+    http = _http_part(request, params)
+    if request.headers.get("Prefer", "").strip().lower() == "respond-async":
+        return _queue(made_of, code, route, http, principal)
+    return _run_now(made_of, code, route, http, principal)
+
+
+def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
+    """The route to take and its parameters. Raises NotFound, MethodNotAllowed."""
+    path = _raw_path(request)
+    matching = [(route, params) for route in code.routes if (params := paths.match(route.path, path)) is not None]
+    methods = {request.method, "ANY"} | ({"GET"} if request.method == "HEAD" else set())
+    offered = [pair for pair in matching if pair[0].method in methods]
+    if matching and not offered:
+        raise MethodNotAllowed(f"The route takes {', '.join(sorted(route.method for route, _ in matching))}.")
+    if not offered:
+        raise NotFound(f"The app {code.slug} has no route for {path}.")
+    route, params = min(offered, key=lambda pair: (paths.specificity(pair[0].path), pair[0].method == "ANY"))
+    return route, dict(params)
+
+
+def _raw_path(request: Request) -> str:
+    """The path below the app, still percent-encoded: an encoded slash is no separator."""
+    raw: str = request.environ.get("REQUEST_URI") or request.path
+    return "/" + raw.partition("?")[0].removeprefix("/run/").partition("/")[2]
+
+
+def _caller(request: Request, made_of: Runtime, code: AppCode) -> Principal:
+    """Who calls a route that wants a key. Raises Unauthenticated, Forbidden."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("This route wants an API key: `Authorization: Bearer pic_…`.")
+    with made_of.sessions.begin() as session:
+        principals = PrincipalService(session)
+        principal = principals.by_key(key.strip())
+        role = principals.role_in(principal.user_id, code.app_id)
+    if principal.app_id not in (None, code.app_id) or not principal.may(Capability.ROUTE_CALL, role):
+        raise Forbidden(f"This key may not call routes of the app {code.slug}.")
+    return principal
+
+
+def _http_part(request: Request, params: dict[str, str]) -> dict[str, Any]:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if "cookie" in headers:
+        headers["cookie"] = _foreign_cookies(headers["cookie"])
+    return {
+        "method": request.method,
+        "path": _raw_path(request),
+        "params": params,
+        "query": {name: request.GET.getall(name)[0] for name in request.GET},
+        "headers": headers,
+        "body_base64": base64.b64encode(request.body).decode(),
+        "client_ip": request.client_addr,
+    }
+
+
+def _foreign_cookies(header: str) -> str:
+    """Without PiCloud's own: no handler sees who is signed in."""
+    cookies = (cookie.strip() for cookie in header.split(";"))
+    return "; ".join(cookie for cookie in cookies if not cookie.lower().startswith(OWN_COOKIE_PREFIX))
+
+
+def _queue(
+    made_of: Runtime, code: AppCode, route: RouteCode, http: dict[str, Any], principal: Principal | None
+) -> Response:
+    settings = made_of.settings
+    policy = RetryPolicy(
+        settings.trigger_max_attempts,
+        settings.trigger_backoff_base_s,
+        settings.trigger_backoff_cap_s,
+        settings.handler_wall_ms / 1000,
+    )
+    with made_of.sessions.begin() as session:
+        delivery_id = OutboxService(session, backlog_max=settings.backlog_max).enqueue(
+            app_id=code.app_id,
+            script_id=route.script_id,
+            kind=EventKind.HTTP,
+            payload=http,
+            policy=policy,
+            principal_id=principal.user_id if principal else None,
+        )
+    return queued_answer(code, delivery_id)
+
+
+def _run_now(
+    made_of: Runtime, code: AppCode, route: RouteCode, http: dict[str, Any], principal: Principal | None
+) -> Response:
+    event = _event(http, made_of.clock())
+    try:
+        result = made_of.runner.run(
+            code,
+            route.script_id,
+            event=event,
+            principal=principal.email if principal else None,
+            wall_ms=made_of.settings.handler_wall_ms,
+            wait_s=made_of.settings.sandbox_wait_s,
+        )
+    except Busy:
+        raise Unavailable("No worker became free in time.", retry_after_s=1, code="no_worker") from None
+    return answer(made_of, event, result)
+
+
+def _event(http: dict[str, Any], now: datetime) -> dict[str, Any]:
+    event_id: UUID = uuid7()
+    return {
+        "id": str(event_id),
+        "kind": EventKind.HTTP,
+        "attempt": 1,
+        "occurred_at": rfc3339(now),
+        "trace_id": str(event_id),
+        "depth": 0,
+        "http": http,
+    }

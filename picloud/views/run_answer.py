@@ -1,0 +1,81 @@
+"""From the outcome of a run to the answer of an HTTP call."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from pyramid.response import Response
+
+from picloud.domain.errors import HandlerFailed, HandlerTimeout, PicloudError
+from picloud.domain.kinds import EventKind
+from picloud.sandbox_pool.outcome import Control, Outcome, Status
+from picloud.services.app_code import AppCode
+from picloud.services.execution_rows import execution_row
+from picloud.services.runner import RunResult
+from picloud.services.runtime import Runtime
+from picloud.views.routes import APP
+
+SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
+"""Content-Security-Policy of what handlers answer: on this origin a page of theirs is no page of ours."""
+
+OWN_COOKIE_PREFIX = "picloud"
+
+
+class HandlerAborted(PicloudError):
+    """The handler chose the status by `ctx.abort`."""
+
+    code, title = "handler_aborted", "The handler refused the request"
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status  # type: ignore[misc]
+
+
+def answer(made_of: Runtime, event: Mapping[str, Any], result: RunResult) -> Response:
+    """The handler's answer, and a record of the run. Raises HandlerAborted, HandlerTimeout, HandlerFailed."""
+    event_id = UUID(event["id"])
+    made_of.recorder.add(
+        execution_row(
+            result, kind=EventKind.HTTP, event_id=event_id, trace_id=event_id, event=msgspec.json.encode(event)
+        )
+    )
+    outcome = result.outcome
+    if outcome.status is Status.ok and outcome.response is not None:
+        return _response(outcome)
+    error = _error(outcome)
+    error.members["execution_id"] = str(result.id)
+    raise error
+
+
+def queued_answer(code: AppCode, delivery_id: UUID) -> Response:
+    """The call is on the outbox."""
+    body = {"delivery_id": delivery_id, "status": "queued"}
+    response = Response(msgspec.json.encode(body), status=202, content_type="application/json")
+    response.headers["Location"] = f"{APP}/deliveries/{delivery_id}".replace("{app}", code.slug)
+    return response
+
+
+def _response(outcome: Outcome) -> Response:
+    made = outcome.response
+    assert made is not None
+    response = Response(body=made.body, status=made.status)
+    response.headers.pop("Content-Type", None)
+    if made.content_type:
+        response.headers["Content-Type"] = made.content_type
+    for name, value in made.headers:
+        if name.lower() != "set-cookie" or not value.lower().lstrip().startswith(OWN_COOKIE_PREFIX):
+            response.headers.add(name, value)
+    response.headers.add("Content-Security-Policy", SANDBOX)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _error(outcome: Outcome) -> PicloudError:
+    control: Control | None = outcome.control
+    if control is not None and control.kind == "abort" and control.status is not None:
+        return HandlerAborted(control.status, control.reason)
+    if outcome.status in (Status.cpu, Status.wall):
+        limit = "CPU time" if outcome.status is Status.cpu else "time"
+        return HandlerTimeout(f"The handler used up its {limit}.")
+    return HandlerFailed(f"The handler ended with the status {outcome.status.value}.")

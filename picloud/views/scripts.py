@@ -1,0 +1,129 @@
+from typing import Any
+
+import msgspec
+from pyramid.request import Request
+from pyramid.response import Response
+
+from picloud.domain.access import Capability
+from picloud.domain.errors import NotFound
+from picloud.domain.kinds import ScriptKind
+from picloud.models import Script, ScriptVersion
+from picloud.services.scripts import ScriptService
+from picloud.views.api import (
+    MAX_INT,
+    api,
+    json_body,
+    page_limit,
+    page_request,
+    page_shape,
+    path_text,
+    query_as,
+    runtime,
+)
+
+
+class NewScript(msgspec.Struct):
+    name: str
+    source: str
+    kind: ScriptKind = ScriptKind.ENDPOINT
+
+
+class NewVersion(msgspec.Struct):
+    source: str
+    message: str | None = None
+
+
+class ScriptChange(msgspec.Struct):
+    limits: dict[str, Any]
+
+
+def shape(script: Script) -> dict[str, Any]:
+    return {
+        "id": script.id,
+        "name": script.name,
+        "kind": script.kind,
+        "active_version": script.active_version,
+        "limits": script.limits,
+        "created_at": script.created_at,
+        "updated_at": script.updated_at,
+    }
+
+
+def version_shape(version: ScriptVersion) -> dict[str, Any]:
+    return {
+        "number": version.number,
+        "source": version.source,
+        "message": version.message,
+        "created_by": version.created_by,
+        "created_at": version.created_at,
+    }
+
+
+@api("scripts", "GET", Capability.SCRIPT_READ)
+def index(request: Request) -> dict[str, Any]:
+    return page_shape(_scripts(request).list(page_request(request)), shape)
+
+
+@api("scripts", "POST", Capability.SCRIPT_WRITE)
+def create(request: Request) -> dict[str, Any]:
+    body = json_body(request, NewScript)
+    script = _scripts(request).create(body.name, body.kind, body.source, request.identity.user_id)
+    request.response.status_int = 201
+    return shape(script) | {"source": body.source}
+
+
+@api("script", "GET", Capability.SCRIPT_READ)
+def read(request: Request) -> dict[str, Any]:
+    scripts = _scripts(request)
+    script = scripts.get(path_text(request, "name"))
+    return shape(script) | {"source": scripts.source(script)}
+
+
+@api("script", "PUT", Capability.SCRIPT_WRITE)
+def save(request: Request) -> dict[str, Any]:
+    scripts = _scripts(request)
+    script = scripts.get(path_text(request, "name"))
+    body = json_body(request, NewVersion)
+    saved = scripts.save(script, body.source, body.message, request.identity.user_id)
+    return shape(saved) | {"source": body.source}
+
+
+@api("script", "PATCH", Capability.SCRIPT_WRITE)
+def update(request: Request) -> dict[str, Any]:
+    scripts = _scripts(request)
+    script = scripts.get(path_text(request, "name"))
+    return shape(scripts.set_limits(script, json_body(request, ScriptChange).limits))
+
+
+@api("script", "DELETE", Capability.SCRIPT_WRITE)
+def delete(request: Request) -> Response:
+    scripts = _scripts(request)
+    scripts.delete(scripts.get(path_text(request, "name")))
+    return Response(status=204)
+
+
+@api("versions", "GET", Capability.SCRIPT_READ)
+def versions(request: Request) -> dict[str, Any]:
+    scripts = _scripts(request)
+    script = scripts.get(path_text(request, "name"))
+    limit = page_limit(request)
+    found = scripts.versions(script, limit, query_as(request, "after", int))
+    page = found[:limit]
+    return {"items": [version_shape(v) for v in page], "next": str(page[-1].number) if len(found) > limit else None}
+
+
+@api("activate", "POST", Capability.SCRIPT_WRITE)
+def activate(request: Request) -> dict[str, Any]:
+    scripts = _scripts(request)
+    script = scripts.get(path_text(request, "name"))
+    number = request.matchdict["number"]
+    if not (number.isascii() and number.isdigit()) or int(number[:11]) > MAX_INT:
+        raise NotFound(f"The script {script.name!r} has no version {number!r}.")
+    return shape(scripts.activate(script, int(number)))
+
+
+def _scripts(request: Request) -> ScriptService:
+    made_of = runtime(request)
+    return ScriptService(
+        request.db, request.context.app, made_of.pool, source_max_bytes=made_of.settings.script_max_bytes
+    )

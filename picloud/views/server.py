@@ -1,0 +1,107 @@
+"""waitress, set to sleep when nothing comes, and with problems for the requests that it refuses itself."""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer, create_server
+from waitress.task import ErrorTask
+
+from picloud.domain import errors
+from picloud.domain.ids import uuid7
+from picloud.views.problems import MEDIA_TYPE, problem
+
+CONNECTIONS_MAX = 500
+SLEEP_S = 60
+CHANNEL_TIMEOUT_S = 60
+HEADERS_MAX_BYTES = 64 * 1024
+
+
+class ProblemTask(ErrorTask):  # type: ignore[misc]
+    """waitress's own refusals (malformed, too large, too slow) as RFC 9457 problems."""
+
+    def execute(self) -> None:
+        refused = self.request.error
+        kind = errors.TooLarge if refused.code == 413 else errors.BadRequest
+        body = msgspec.json.encode(problem(kind(str(refused.body)), str(uuid7())))
+        self.status = f"{kind.status} {refused.reason if refused.code == kind.status else 'Bad Request'}"
+        self.response_headers = [("Content-Type", MEDIA_TYPE), ("Connection", "close")]
+        self.content_length = len(body)
+        self.close_on_finish = True
+        self.write(body)
+
+
+class ProblemChannel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = ProblemTask
+
+
+class WebServer:
+    """Serves `app` on a bound socket. `run` blocks until `stop` is called from another thread.
+
+    `body_max_bytes`: beyond it the connection is cut, which many clients report instead of the answer. So it should lie
+    well above the limit that views enforce.
+    """
+
+    def __init__(self, app: Callable[..., Any], listening: socket.socket, *, threads: int, body_max_bytes: int) -> None:
+        self._server: TcpWSGIServer = create_server(
+            app,
+            sockets=[listening],
+            threads=threads,
+            max_request_body_size=body_max_bytes,
+            max_request_header_size=HEADERS_MAX_BYTES,
+            connection_limit=CONNECTIONS_MAX,
+            channel_timeout=CHANNEL_TIMEOUT_S,
+            asyncore_loop_timeout=SLEEP_S,
+            cleanup_interval=SLEEP_S,
+            asyncore_use_poll=True,
+            clear_untrusted_proxy_headers=True,
+            ident=None,
+        )
+        self._server.channel_class = ProblemChannel
+        self._stop_by: float | None = None
+
+    def run(self) -> None:
+        while self._stop_by is None:
+            self._turn(SLEEP_S)
+        self._refuse_new()
+        while self._busy() and time.monotonic() < self._stop_by:
+            self._turn(0.05)
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=max(0.0, self._stop_by - time.monotonic()))
+
+    def stop(self, drain_s: float) -> None:
+        """Take no new connection; requests under way have `drain_s` to end."""
+        self._stop_by = time.monotonic() + drain_s
+        self._server.trigger.pull_trigger()
+
+    def _refuse_new(self) -> None:
+        # Not close(): that ends the trigger too, by which threads tell the loop that an answer is ready.
+        self._server.accepting = False
+        self._server.del_channel()
+        self._server.socket.close()
+
+    def _turn(self, timeout_s: float) -> None:
+        wasyncore.loop(timeout=timeout_s, map=self._server._map, use_poll=True, count=1)
+
+    def _busy(self) -> bool:
+        channels = list(self._server.active_channels.values())
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def listen(address: str) -> socket.socket:
+    """A listening socket on `HOST:PORT`; port 0 takes a free one. Raises OSError, ValueError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"{address!r} is not HOST:PORT")
+    family, kind, protocol, _, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(where)
+    except OSError:
+        listening.close()
+        raise
+    return listening
