@@ -82,14 +82,14 @@ class Cluster:
         except BaseException as error:
             self._drop_server()
             if first:
-                self._lock.release()
+                self.stop()
             if isinstance(error, OSError):
                 raise PostgresError(f"PostgreSQL can't be started in {self._layout.data_dir}: {error}") from error
             raise
 
     def stop(self) -> None:
         """Fast shutdown of our server; waits for its end and gives the data folder free."""
-        if self._server is not None:
+        if self._lock.held:
             self._drop_server()
             files.remove_runtime_folders(self._layout)
         self._lock.release()
@@ -132,7 +132,7 @@ class Cluster:
         password = files.read_password(layout)
         programs = Programs(layout, account, layout.view(self._bindir, layout.pgdata, account))
         self._server = start_server(programs, self._arguments(programs, major))
-        database.ensure(layout.socket_dir, password, statement_stats=self._statement_stats)
+        database.ensure(layout, password, statement_stats=self._statement_stats)
 
     def _arguments(self, programs: Programs, major: int) -> list[str]:
         settings = server_settings(

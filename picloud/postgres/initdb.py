@@ -1,6 +1,7 @@
 """Making a PGDATA, and refusing one of another major version."""
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from picloud.postgres.programs import Programs
 _TIMEOUT_S = 300  # about 1 s on a PC; a slow SD card needs its time
 _SHOWN_CHARACTERS = 1000
 _FRESH_PREFIX = "postgres.new-"
+_COMPLAINT = re.compile(r"\b(error|ERROR|FATAL|PANIC)\b")
 
 
 def is_made(layout: Layout) -> bool:
@@ -76,9 +78,16 @@ def _run(programs: Programs, password: str) -> None:
         output, _ = process.communicate(timeout=_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         process.kill()
+        process.wait()
         raise PostgresError(f"initdb is not done after {_TIMEOUT_S} s.") from error
     if process.returncode != 0:
-        raise programs.failure("initdb", process.returncode, output.decode("utf-8", "replace")[-_SHOWN_CHARACTERS:])
+        raise programs.failure("initdb", process.returncode, _cause(output.decode("utf-8", "replace")))
+
+
+def _cause(output: str) -> str:
+    """initdb's complaint, without the SQL that it happened in."""
+    complaints = [line for line in output.splitlines() if _COMPLAINT.search(line)]
+    return " / ".join(complaints or output.split("\n"))[-_SHOWN_CHARACTERS:]
 
 
 def _readable_by(account: Account, password: str) -> int:
