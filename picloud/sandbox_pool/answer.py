@@ -98,9 +98,7 @@ def _culprit(value: Any, path: str, depth: int) -> str | None:
         for key, inner in value.items():
             if not isinstance(key, str | int | float | bool | None):
                 return f"a key of type {type(key).__name__} at {path}"
-            if found := _culprit(key, f"{path} (a key)", depth + 1) or _culprit(
-                inner, f"{path}.{key}", depth + 1
-            ):
+            if found := _culprit(key, f"{path} (a key)", depth + 1) or _culprit(inner, f"{path}.{key}", depth + 1):
                 return found
         return None
     if isinstance(value, list | tuple):

@@ -40,9 +40,7 @@ def _compile_tree(tree: ast.Module, name: str, modules: frozenset[str]) -> CodeT
         return compile(tree, name, "exec", dont_inherit=True)
     except (RecursionError, MemoryError):
         raise _too_deep() from None
-    except (
-        SyntaxError
-    ) as error:  # what only the compiler finds: `return` outside of a function, `nonlocal` at the top
+    except SyntaxError as error:  # what only the compiler finds: `return` outside of a function, `nonlocal` at the top
         raise Refused(
             [CodeProblem(error.lineno or 1, max(error.offset or 1, 1), f"syntax error: {error.msg}")]
         ) from None

@@ -36,9 +36,7 @@ class Log:
     def error(self, message: object, /, **fields: Any) -> None:
         self._write("error", message, fields)
 
-    def print(
-        self, *values: object, sep: str | None = " ", end: str | None = "\n", flush: bool = False
-    ) -> None:
+    def print(self, *values: object, sep: str | None = " ", end: str | None = "\n", flush: bool = False) -> None:
         """`print()` of a handler: one entry of level info. `end` other than a line break is added to the text."""
         ending = "" if end in (None, "\n") else str(end)
         self._write("info", (" " if sep is None else sep).join(map(str, values)) + ending, {})
@@ -76,9 +74,7 @@ class Context:
 
     __slots__ = ("_call", "_context", "_deadline", "_response", "event", "log", "secrets")
 
-    def __init__(
-        self, event: Record, log: Log, call: HostCaller, context: Mapping[str, Any], deadline: float
-    ) -> None:
+    def __init__(self, event: Record, log: Log, call: HostCaller, context: Mapping[str, Any], deadline: float) -> None:
         self.event = event
         self.log = log
         self.secrets = Secrets(call)
@@ -133,6 +129,4 @@ class Context:
         )
 
     def fail(self, reason: str = "") -> NoReturn:
-        raise ControlRequest(
-            str(reason) or "the handler asked to fail", {"kind": "fail", "reason": str(reason)}
-        )
+        raise ControlRequest(str(reason) or "the handler asked to fail", {"kind": "fail", "reason": str(reason)})

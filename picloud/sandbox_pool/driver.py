@@ -42,7 +42,7 @@ class HostError(Exception):
 
 
 class Run:
-    """One event in one worker."""
+    """One event in one worker. `spent` says afterwards that the worker must not be given another."""
 
     def __init__(self, worker: WorkerProcess, job: Job, host: HostCalls | None) -> None:
         self._worker = worker
@@ -52,6 +52,7 @@ class Run:
         self._log_bytes = 0
         self._calls = 0
         self._call_bytes = 0
+        self.spent = False
 
     def drive(self, opening: list[tuple[Kind, bytes]]) -> Outcome:
         """Sends `opening`, then sees the run through. The caller must kill the worker unless the status is ok or error.
@@ -93,6 +94,7 @@ class Run:
             Kind.RESULT: limits.output_bytes,
             Kind.RESPONSE: limits.output_bytes + frames.RESPONSE_HEAD_BYTES,
             Kind.FAILED: frames.FAILED_CAP_BYTES,
+            Kind.SPENT: 0,
         }
         while True:
             frame = worker.channel.take(caps)
@@ -120,13 +122,19 @@ class Run:
             self._respond(body)
         elif kind == Kind.FAILED:
             self._failed(body)
-        elif kind == Kind.LOG:
-            self._log(body)
-            return False
         else:
-            self._call(body)
+            self._note(kind, body)
             return False
         return True
+
+    def _note(self, kind: int, body: bytes) -> None:
+        """A frame after which the run goes on."""
+        if kind == Kind.LOG:
+            self._log(body)
+        elif kind == Kind.CALL:
+            self._call(body)
+        else:
+            self.spent = True
 
     def _respond(self, body: bytes) -> None:
         head, content = frames.split_response(body)
@@ -152,9 +160,7 @@ class Run:
         if self._log_bytes > limits.log_bytes or len(logs) >= limits.log_lines:
             raise FrameTooLarge(Kind.LOG, self._log_bytes, limits.log_bytes)
         entry = frames.decode_log(body)
-        logs.append(
-            LogEntry(level=entry.level, message=entry.message, fields=entry.fields, at_ms=entry.at_ms)
-        )
+        logs.append(LogEntry(level=entry.level, message=entry.message, fields=entry.fields, at_ms=entry.at_ms))
 
     def _call(self, body: bytes) -> None:
         limits = self._job.limits
@@ -163,9 +169,7 @@ class Run:
         call = frames.decode_call(body)
         try:
             if self._calls > limits.host_calls or self._call_bytes > limits.host_bytes:
-                raise HostError(
-                    "QuotaExceeded", f"more than {limits.host_calls} calls or {limits.host_bytes} bytes"
-                )
+                raise HostError("QuotaExceeded", f"more than {limits.host_calls} calls or {limits.host_bytes} bytes")
             if self._host is None:
                 raise HostError("NotImplementedError", f"{call.verb} is not available here")
             reply: dict[str, Any] = {"value": self._host(call.verb, call.args)}

@@ -118,6 +118,13 @@ class Executor:
             os.close(pidfd)
             raise
 
+    def keeps(self, worker: WorkerProcess) -> bool:
+        """Whether `worker` lives and will go on living: when the child dies, its workers follow within moments."""
+        process = self._process
+        return (
+            worker.generation == self.generation and process is not None and process.poll() is None and worker.alive()
+        )
+
     def reap(self, worker: WorkerProcess) -> Exit | None:
         """How an ended worker ended; None where that isn't known (its executor has died as well)."""
         with self._lock:

@@ -101,7 +101,7 @@ def _namedtuple(
     names = field_names.replace(",", " ").split() if isinstance(field_names, str) else list(field_names)
     if type(typename) is not str or any(type(name) is not str for name in names):
         raise TypeError("type and field names must be strings")
-    return collections.namedtuple(typename, names, rename=bool(rename), defaults=defaults)  # type: ignore[no-any-return]
+    return collections.namedtuple(typename, names, rename=bool(rename), defaults=defaults)
 
 
 _REPLACED: dict[str, dict[str, object]] = {
@@ -126,9 +126,7 @@ def _members(module_name: str, names: str) -> dict[str, object]:
     real = _REAL.get(module_name)
     wanted = [n for n in dir(real) if not n.startswith("_")] if names == "*" else names.split()
     members = {
-        name: replaced.get(name) or getattr(real, name)
-        for name in wanted
-        if name in replaced or hasattr(real, name)
+        name: replaced.get(name) or getattr(real, name) for name in wanted if name in replaced or hasattr(real, name)
     }
     for name, value in members.items():
         if not isinstance(value, _IMMUTABLE + _CALLABLE):

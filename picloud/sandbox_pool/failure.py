@@ -52,9 +52,7 @@ def _places(trace: TracebackType | None, sources: Mapping[str, str]) -> list[tup
     ]
 
 
-def _text(
-    error: BaseException, message: str, places: list[tuple[str, int, str]], sources: Mapping[str, str]
-) -> str:
+def _text(error: BaseException, message: str, places: list[tuple[str, int, str]], sources: Mapping[str, str]) -> str:
     lines = list(_lines(places, sources))
     heading = ["Traceback (most recent call last):"] if lines else []
     return "\n".join([*heading, *lines, f"{type(error).__name__}: {message}"])

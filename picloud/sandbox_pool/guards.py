@@ -36,9 +36,7 @@ _FORMATTING = frozenset({"format", "format_map"})
 class HandlerClass(type):
     """The metaclass of every class that a handler defines: it marks what may be written to."""
 
-    def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
-    ) -> "HandlerClass":
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> "HandlerClass":
         if kwargs:
             raise TypeError("class keywords are not available")
         for base in bases:
@@ -103,9 +101,7 @@ def guarded_iter(ob: Any) -> Iterator[Any]:
     return iter(ob)
 
 
-_WRITABLE = frozenset(
-    {dict, list, set, bytearray, defaultdict, OrderedDict, Counter, deque, ChainMap, Context, Record}
-)
+_WRITABLE = frozenset({dict, list, set, bytearray, defaultdict, OrderedDict, Counter, deque, ChainMap, Context, Record})
 
 
 def guarded_write(ob: Any) -> Any:

@@ -57,9 +57,7 @@ class AppModule:
 class Importer:
     """The `__import__` of one event: each of the app's modules runs once, at its first import."""
 
-    def __init__(
-        self, codes: Mapping[str, CodeType], entry: str, globals_for: Callable[[str], dict[str, Any]]
-    ) -> None:
+    def __init__(self, codes: Mapping[str, CodeType], entry: str, globals_for: Callable[[str], dict[str, Any]]) -> None:
         self._codes = codes
         self._globals_for = globals_for
         self._loaded: dict[str, AppModule] = {}

@@ -52,9 +52,7 @@ def _enter(extra: int) -> tuple[str, ...]:
 def _empty_root() -> None:
     """Puts an empty, read-only file system in the place of everything. All that is needed must have been read."""
     libc.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
-    libc.mount(
-        "none", _PLACE, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY, "size=4k,nr_inodes=2"
-    )
+    libc.mount("none", _PLACE, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY, "size=4k,nr_inodes=2")
     os.chdir(_PLACE)
     libc.pivot_root(".", ".")
     libc.umount(".", _MNT_DETACH)

@@ -80,8 +80,9 @@ class Pool:
     def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> Outcome:
         reusable = False
         try:
-            outcome = Run(seat.worker, job, host).drive(_opening(seat, job, load))
-            reusable = outcome.status in (Status.ok, Status.error) and not job.per_event
+            run = Run(seat.worker, job, host)
+            outcome = run.drive(_opening(seat, job, load))
+            reusable = outcome.status in (Status.ok, Status.error) and not job.per_event and not run.spent
         finally:
             if reusable:
                 self._seats.give_back(seat)

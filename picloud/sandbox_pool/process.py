@@ -29,9 +29,7 @@ class WorkerProcess:
     """Not thread-safe: one driver at a time. `inner_pid` is the zygote's name for it, `pid` ours (they differ across
     a pid namespace; a pidfd's fdinfo translates). `generation` counts executors: a pid means nothing to a later one."""
 
-    def __init__(
-        self, sock: socket.socket, pidfd: int, inner_pid: int, generation: int, memory_bytes: int
-    ) -> None:
+    def __init__(self, sock: socket.socket, pidfd: int, inner_pid: int, generation: int, memory_bytes: int) -> None:
         self.sock = sock
         self.channel = Channel(sock)
         self.pidfd = pidfd

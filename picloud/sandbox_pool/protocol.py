@@ -23,6 +23,7 @@ class Kind(IntEnum):
     RESULT = 19
     RESPONSE = 20
     FAILED = 21
+    SPENT = 22
 
 
 class ProtocolError(Exception):

@@ -62,9 +62,7 @@ class Seats:
         """Keeps the worker for its app's next event, or ends it where it has served its time."""
         seat.events += 1
         seat.idle_since = time.monotonic()
-        worn = (
-            seat.events >= MAX_EVENTS or seat.worker.memory()[1] - seat.worker.base_bytes > MAX_GROWTH_BYTES
-        )
+        worn = seat.events >= MAX_EVENTS or seat.worker.memory()[1] - seat.worker.base_bytes > MAX_GROWTH_BYTES
         with self._lock:
             if not worn and not self._closed:
                 self._running.discard(seat)
@@ -110,7 +108,7 @@ class Seats:
                 if seat is None:
                     return None
                 self._idle.remove(seat)
-            if seat.worker.alive():
+            if self._executor.keeps(seat.worker):
                 return seat
             self.end(seat)
 
@@ -130,7 +128,7 @@ class Seats:
                 if not self._spares:
                     return None
                 seat = self._spares.pop()
-            if seat.worker.alive():
+            if self._executor.keeps(seat.worker):
                 return seat
             self.end(seat)
 

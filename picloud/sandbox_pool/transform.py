@@ -131,15 +131,11 @@ class HandlerPolicy(RestrictingNodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         value = node.value
-        if not (
-            isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super"
-        ):
+        if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super"):
             return super().visit_Attribute(node)
         method = self._functions[-1] if self._functions else None
         if value.args or value.keywords or method is None or not method.args.args:
-            self.problem(
-                node, "super() is available in methods only, without arguments", "write super().name(...)"
-            )
+            self.problem(node, "super() is available in methods only, without arguments", "write super().name(...)")
             return node
         if node.attr not in METHODS:
             self.check_name(node, node.attr)
@@ -165,9 +161,7 @@ class HandlerPolicy(RestrictingNodeTransformer):
         if isinstance(target, ast.Subscript):
             name, key = "_inplace_item_", self.visit(target.slice)
         else:
-            self.visit_Attribute(
-                ast.copy_location(ast.Attribute(ast.Constant(0), target.attr, ast.Load()), target)
-            )
+            self.visit_Attribute(ast.copy_location(ast.Attribute(ast.Constant(0), target.attr, ast.Load()), target))
             name, key = "_inplace_attribute_", ast.Constant(target.attr)
         call = ast.Call(
             func=ast.Name(name, ast.Load()),

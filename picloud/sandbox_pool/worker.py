@@ -97,6 +97,8 @@ class Worker:
         except BaseException as error:
             self._ballast = None
             kind, answer = Kind.FAILED, self._failed(error)
+        if is_spent():
+            self._channel.send(Kind.SPENT, b"")
         self._channel.send(kind, answer)
 
     def _answer(self, body: bytes) -> tuple[Kind, bytes]:

@@ -48,9 +48,7 @@ def main(control_fd: int) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    Zygote(socket.socket(fileno=control_fd), statm).serve(
-        {"layers": layers, "python": sys.version.split()[0]}
-    )
+    Zygote(socket.socket(fileno=control_fd), statm).serve({"layers": layers, "python": sys.version.split()[0]})
 
 
 def _forget_the_way_to_files() -> None:

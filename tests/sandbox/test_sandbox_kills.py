@@ -1,0 +1,123 @@
+"""Workers, zygote and executor are killed in the middle of a run: the caller learns at once, and the next run works."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RunScript, make_job, runner
+
+from picloud.sandbox_pool.executor import Executor, ExecutorGone
+from picloud.sandbox_pool.outcome import Outcome, Status
+from picloud.sandbox_pool.pool import Pool
+
+WAITING = "import time\ndef handler(ctx):\n    ctx.kv('x').get('y')\n    time.sleep(25)"
+FINE = "def handler(ctx):\n    return 1"
+
+
+@pytest.fixture
+def own_pool() -> Iterator[Pool]:
+    """A pool on an executor of its own, that may be killed."""
+    executor = Executor()
+    pool = Pool(executor, size=2, spares=1)
+    yield pool
+    pool.close()
+    executor.close()
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def run_and_kill(pool: Pool, victim: str, number: signal.Signals) -> Outcome:
+    outcomes: list[Outcome] = []
+    inside = threading.Event()
+    go_on = threading.Event()
+
+    def host(verb: str, args: object) -> None:
+        inside.set()
+        go_on.wait(20)
+
+    thread = threading.Thread(target=lambda: outcomes.append(pool.run(make_job(WAITING), host, wait_s=5)))
+    thread.start()
+    assert inside.wait(20)
+    executor_pid = pool._executor.pid
+    assert executor_pid is not None
+    (zygote_pid,) = children(executor_pid)
+    (running,) = pool._seats._running
+    os.kill({"executor": executor_pid, "zygote": zygote_pid, "worker": running.worker.pid}[victim], number)
+    go_on.set()
+    thread.join(15)
+    assert not thread.is_alive()
+    return outcomes[0]
+
+
+@pytest.mark.parametrize("victim", ["worker", "zygote", "executor"])
+def test_killed_during_a_run(own_pool: Pool, victim: str) -> None:
+    outcome = run_and_kill(own_pool, victim, signal.SIGKILL)
+    assert outcome.status is Status.crash
+    assert outcome.error is not None
+    for _ in range(3):
+        assert runner(own_pool)(FINE).status is Status.ok
+
+
+def test_segfault_is_a_crash(own_pool: Pool) -> None:
+    outcome = run_and_kill(own_pool, "worker", signal.SIGSEGV)
+    assert outcome.status is Status.crash
+    assert outcome.error is not None
+    assert "SIGSEGV" in outcome.error.message
+
+
+def test_a_real_segfault(raw_run: RunScript) -> None:
+    outcome = raw_run("import ctypes\ndef handler(ctx):\n    ctypes.string_at(1)")
+    assert outcome.status is Status.crash
+    assert outcome.cpu_ms > 0
+
+
+@pytest.mark.parametrize("victim", ["zygote", "executor"])
+def test_killed_while_idle(own_pool: Pool, victim: str) -> None:
+    run = runner(own_pool)
+    assert run(FINE).status is Status.ok
+    executor_pid = own_pool._executor.pid
+    assert executor_pid is not None
+    os.kill(executor_pid if victim == "executor" else children(executor_pid)[0], signal.SIGKILL)
+    own_pool._seats._idle[0].worker.kill()  # waits until it is gone: it dies with its zygote
+    assert run(FINE).status is Status.ok
+
+
+def test_an_idle_worker_that_died_is_replaced(own_pool: Pool) -> None:
+    run = runner(own_pool)
+    run(FINE)
+    own_pool._seats._idle[0].worker.kill()
+    assert run(FINE).status is Status.ok
+
+
+def test_everything_ends_with_the_control_socket() -> None:
+    executor = Executor()
+    worker = executor.spawn(1 << 26)
+    executor_pid = executor.pid
+    assert executor_pid is not None
+    assert executor._control is not None
+    executor._control.close()
+    assert executor._process is not None
+    assert executor._process.wait(10) is not None
+    worker.kill()
+    assert not worker.alive()
+    worker.close()
+    executor.close()
+    with pytest.raises(ExecutorGone):
+        executor.spawn(1 << 26)
+
+
+def test_what_the_host_raises_ends_the_run(own_pool: Pool) -> None:
+    class LeaseLost(Exception):
+        pass
+
+    def host(verb: str, args: object) -> None:
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        own_pool.run(make_job(WAITING), host, wait_s=5)
+    assert runner(own_pool)(FINE).status is Status.ok
