@@ -24,9 +24,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.serve: $(VENV)/bin/python setup.cfg constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	umask 022 && $(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/.test: $(VENV)/bin/python setup.cfg constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	umask 022 && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@ $(VENV)/.serve

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -39,9 +38,3 @@ def empty_database(engine: Engine, cluster: Cluster) -> Iterator[Engine]:
     blank = make_engine(engine.url.set(database="blank"), pool_size=1)
     yield blank
     blank.dispose()
-
-
-@pytest.fixture
-def samples() -> Path:
-    """Folder of the mails that the project wrote for its tests."""
-    return Path(__file__).parent / "samples"

@@ -1,13 +1,12 @@
-"""The main thread of `picloud serve`: it sleeps until a signal comes or a child ends, and acts on it.
+"""The main thread of `picloud serve`: it sleeps until a signal comes or PostgreSQL ends, and acts on it.
 
 Signal handlers do nothing; the number of the signal arrives on a descriptor and the loop acts.
 """
 
 import logging
 import os
-import selectors
+import select
 import signal
-import time
 from collections.abc import Callable
 
 log = logging.getLogger("picloud.supervisor")
@@ -26,25 +25,30 @@ class Supervisor:
             signal.signal(number, lambda *_: None)
 
     def run(self, pidfd: Callable[[], int] | None, restart: Callable[[], None]) -> signal.Signals:
-        """Until a stop signal, which is returned. When the process of `pidfd` has ended, `restart` is called."""
-        while True:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._signals, selectors.EVENT_READ)
-                if pidfd is not None:
-                    selector.register(pidfd(), selectors.EVENT_READ)
-                ready = {key.fd for key, _ in selector.select()}
-            if self._signals in ready:
-                for number in os.read(self._signals, 64):
-                    if number in STOP_SIGNALS:
-                        return signal.Signals(number)
-            elif ready:
-                self._restart(restart)
+        """Until a stop signal, which is returned. When the process of `pidfd` has ended, `restart` is called.
 
-    def _restart(self, restart: Callable[[], None]) -> None:
-        log.error("PostgreSQL has ended; starting it again")
+        While `restart` fails it is called again each RESTART_PAUSE_S.
+        """
+        failing = False
         while True:
-            try:
-                return restart()
-            except Exception:
-                log.exception("PostgreSQL does not start; trying again")
-                time.sleep(RESTART_PAUSE_S)
+            watched = [self._signals] if failing or pidfd is None else [self._signals, pidfd()]
+            ready, _, _ = select.select(watched, [], [], RESTART_PAUSE_S if failing else None)
+            if self._signals in ready:
+                stop = self._stop_signal()
+                if stop is not None:
+                    return stop
+            elif ready or failing:
+                failing = not _restarted(restart)
+
+    def _stop_signal(self) -> signal.Signals | None:
+        return next((signal.Signals(number) for number in os.read(self._signals, 64) if number in STOP_SIGNALS), None)
+
+
+def _restarted(restart: Callable[[], None]) -> bool:
+    log.error("PostgreSQL has ended; starting it again")
+    try:
+        restart()
+    except Exception:
+        log.exception("PostgreSQL does not start; trying again")
+        return False
+    return True
