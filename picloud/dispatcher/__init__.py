@@ -1,0 +1,1 @@
+"""Brings deliveries from the outbox to their handlers: claim, run, settle."""

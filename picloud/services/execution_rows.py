@@ -8,7 +8,9 @@ from operator import attrgetter
 from uuid import UUID
 
 import msgspec
+from psycopg2.extensions import connection as PsycopgConnection
 from psycopg2.extensions import cursor as Cursor
+from sqlalchemy import Connection
 
 from picloud.services.array_literal import array_literal
 from picloud.services.runner import RunResult
@@ -119,6 +121,12 @@ def execution_row(
         error=_encode(outcome.error).decode() if outcome.error else None,
         trace_id=trace_id,
     )
+
+
+def psycopg2_cursor(connection: Connection) -> Cursor:
+    """A cursor of the driver, in SQLAlchemy's transaction."""
+    driver: PsycopgConnection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver.cursor()
 
 
 def insert_executions(cursor: Cursor, rows: Sequence[ExecutionRow]) -> None:

@@ -2,11 +2,17 @@
 
 from sqlalchemy import text
 
-DELIVERY_COLUMNS = (
-    "id, app_id, script_id, event_id, source_kind, trigger_id, principal_id, "
-    "attempt, max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s"
+_NAMES = (
+    *("id", "app_id", "script_id", "event_id", "source_kind", "trigger_id", "principal_id"),
+    *("attempt", "max_attempts", "policy_attempts", "backoff_base_s", "backoff_cap_s", "timeout_s"),
 )
+DELIVERY_COLUMNS = ", ".join(_NAMES)
 """What the outbox and the dead letters have in common."""
+
+
+def delivery_columns_of(table: str) -> str:
+    """The same columns, in the same order, of a table or alias in a join."""
+    return ", ".join(f"{table}.{name}" for name in _NAMES)
 
 
 def rfc3339(moment: str) -> str:
@@ -44,7 +50,7 @@ RETRY_NOW = text("""
 CANCEL = text(f"""
     WITH gone AS (DELETE FROM outbox WHERE id = :id AND app_id = :app_id AND epoch IS NULL RETURNING {DELIVERY_COLUMNS})
     INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id)
-    SELECT gone.*, 'cancelled', {EVENT_COPY},
+    SELECT {delivery_columns_of("gone")}, 'cancelled', {EVENT_COPY},
            json_build_object('type', 'Cancelled', 'message', 'Cancelled by hand.'), e.trace_id
     FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id
 """)  # noqa: S608

@@ -10,7 +10,7 @@ from threading import Condition, Thread
 
 from sqlalchemy import Engine
 
-from picloud.services.execution_rows import ExecutionRow, insert_executions, log_execution
+from picloud.services.execution_rows import ExecutionRow, insert_executions, log_execution, psycopg2_cursor
 from picloud.services.trouble import passes
 
 log = logging.getLogger(__name__)
@@ -97,8 +97,8 @@ class Recorder:
         time.sleep(pause_s)
 
     def _write(self, rows: list[ExecutionRow]) -> None:
-        with self._engine.begin() as connection, connection.connection.cursor() as cursor:
-            insert_executions(cursor, rows)
+        with self._engine.begin() as connection:
+            insert_executions(psycopg2_cursor(connection), rows)
 
     def _write_each(self, batch: list[ExecutionRow]) -> None:
         """One row can't be written: write the others."""
@@ -106,4 +106,7 @@ class Recorder:
             try:
                 self._write([row])
             except Exception as error:
-                log.error("execution not recorded", exc_info=error, extra={"fields": {"execution_id": str(row.id)}})
+                if passes(error):
+                    self._give_back([row], FIRST_PAUSE_S)
+                else:
+                    log.error("execution not recorded", exc_info=error, extra={"fields": {"execution_id": str(row.id)}})

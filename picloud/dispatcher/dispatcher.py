@@ -1,0 +1,64 @@
+"""The dispatcher, as the rest of PiCloud sees it."""
+
+import logging
+from threading import Thread
+
+from sqlalchemy import Engine
+
+from picloud.dispatcher.loop import LAST_TRY_S, Loop
+from picloud.dispatcher.runners import Runners
+from picloud.services.app_code import AppCodeCache
+from picloud.services.completions import Completions
+from picloud.services.runner import Runner
+from picloud.services.wakeup import Wakeup
+from picloud.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Delivers what is in the outbox. One thread for the database, and `settings.sandbox_workers` that wait for handlers.
+
+    Any number of dispatchers, in any number of processes, may work on one database.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        runner: Runner,
+        app_codes: AppCodeCache,
+        wakeup: Wakeup,
+        settings: Settings,
+        completions: Completions | None = None,
+    ) -> None:
+        finished = Wakeup()
+        self._runners = Runners(runner, app_codes, finished, threads=settings.sandbox_workers)
+        self._loop = Loop(
+            engine,
+            self._runners,
+            app_codes,
+            completions or Completions(),
+            wakeup=wakeup,
+            finished=finished,
+            settings=settings,
+        )
+        self._thread = Thread(target=self._loop.run, name="dispatcher", daemon=True)
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has its connection to the database, as far as is known."""
+        return self._loop.connected
+
+    def start(self) -> None:
+        """Does not wait for the database."""
+        self._runners.start()
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Claim no more, let what runs end and settle it, for at most `timeout_s`; the rest is due again at once.
+
+        The pool must be closed after this, not before.
+        """
+        self._loop.stop(timeout_s)
+        self._thread.join(timeout_s + 2 * LAST_TRY_S)
+        self._runners.end()

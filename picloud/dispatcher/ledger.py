@@ -1,0 +1,82 @@
+"""The transactions of the loop."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from picloud.dispatcher.claim import Claimed, claim, next_due_s
+from picloud.dispatcher.hand import Hand
+from picloud.dispatcher.lease import extend, free_lost, free_own
+from picloud.dispatcher.link import Link
+from picloud.dispatcher.settle import Ended, settle
+from picloud.dispatcher.verdict import Dead, Retry
+from picloud.services.trouble import passes
+
+log = logging.getLogger(__name__)
+
+_UNSTORABLE = {"type": "RecordError", "message": "What the run returned, logged or raised could not be stored."}
+_UNSTORABLE_PAUSE_S = 30.0
+
+
+class Ledger:
+    """All methods raise the errors of psycopg2."""
+
+    def __init__(self, link: Link, *, lease_s: float) -> None:
+        self._link = link
+        self._lease_s = lease_s
+
+    def exchange(self, ended: Sequence[Ended], room: int) -> tuple[list[Ended], list[Claimed]]:
+        """Settle what has ended and claim up to `room`, in one commit. What was still ours, and what is ours now."""
+        try:
+            with self._link.transaction() as cursor:
+                settled = settle(cursor, self._link.epoch, ended)
+                return settled, claim(cursor, self._link.epoch, self._lease_s, room) if room else []
+        except Exception as error:
+            if passes(error) or not ended:
+                raise
+            log.warning("a batch could not be settled; one by one now", exc_info=error)
+        return [settled for item in ended for settled in self._settle_alone(item)], []
+
+    def next_due_s(self) -> float | None:
+        """Seconds until there is something to claim."""
+        with self._link.cursor() as cursor:
+            return next_due_s(cursor, self._link.epoch)
+
+    def renew(self, rows: Sequence[Claimed]) -> list[Claimed]:
+        """Those of `rows` that are still ours; they have new leases."""
+        with self._link.cursor() as cursor:
+            ours = extend(cursor, self._link.epoch, rows, self._lease_s)
+        return [row for row in rows if row.id in ours]
+
+    def free_lost(self) -> None:
+        """Take from nodes that are gone what they held."""
+        with self._link.cursor() as cursor:
+            freed = free_lost(cursor)
+        if freed:
+            log.warning("deliveries of lost nodes are due again", extra={"fields": {"deliveries": freed}})
+
+    def free_own(self, hand: Hand) -> None:
+        """Give back what we hold without knowing."""
+        with self._link.cursor() as cursor:
+            free_own(cursor, self._link.epoch, hand.all())
+
+    def _settle_alone(self, item: Ended) -> list[Ended]:
+        """One delivery must not keep all others from being settled, whatever its handler has returned."""
+        for candidate in (item, _without_output(item)):
+            try:
+                with self._link.transaction() as cursor:
+                    return settle(cursor, self._link.epoch, [candidate])
+            except Exception as error:
+                if passes(error):
+                    raise
+                log.warning("not settled", exc_info=error, extra={"fields": {"delivery_id": str(item.claimed.id)}})
+        with self._link.transaction() as cursor:
+            return settle(cursor, self._link.epoch, [Ended(item.claimed, Retry(_UNSTORABLE_PAUSE_S))])
+
+
+def _without_output(item: Ended) -> Ended:
+    row = item.row and replace(item.row, result=None, logs="[]", error=msgspec.json.encode(_UNSTORABLE).decode())
+    verdict = Dead(_UNSTORABLE) if isinstance(item.verdict, Dead) else item.verdict
+    return Ended(item.claimed, verdict, row)

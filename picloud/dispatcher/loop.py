@@ -1,0 +1,225 @@
+"""The dispatcher's thread: it sleeps until something is due, claims it, and settles what the runners have ended."""
+
+import logging
+import select
+import time
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from picloud.dispatcher.hand import Hand
+from picloud.dispatcher.ledger import Ledger
+from picloud.dispatcher.link import Link
+from picloud.dispatcher.runners import Runners
+from picloud.dispatcher.settle import Ended
+from picloud.dispatcher.timers import Timer, Timers
+from picloud.dispatcher.upkeep import make_partitions, seconds_to_next_day
+from picloud.dispatcher.verdict import Delivered, PutBack, Retry
+from picloud.services.app_code import AppCodeCache
+from picloud.services.completions import Completions
+from picloud.services.execution_rows import log_execution
+from picloud.services.trouble import passes
+from picloud.services.wakeup import Wakeup
+from picloud.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ANNOUNCE_S = 0.25
+"""Other nodes hear of new deliveries at most once in so long."""
+RETURN_S = 1.5
+"""After a restart of the server every node gets so long to take its epoch's lock again."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
+"""Between tries while the database is away. The longest is well below RETURN_S."""
+LOCKED_S = 0.1
+"""What is due and yet could not be claimed is locked by somebody; it is looked at again after so long."""
+LAST_TRY_S = 2.0
+"""So long after the end of the time to stop, the loop ends whether or not it could give back what it held."""
+
+
+class Loop:
+    """`run` is the thread's body; `stop` may be called by any other."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        runners: Runners,
+        app_codes: AppCodeCache,
+        completions: Completions,
+        *,
+        wakeup: Wakeup,
+        finished: Wakeup,
+        settings: Settings,
+    ) -> None:
+        self._engine = engine
+        self._runners = runners
+        self._app_codes = app_codes
+        self._completions = completions
+        self._wakeup = wakeup
+        self._finished = finished
+        self._stopped = Wakeup()
+        self._lease_s = settings.lease_s
+        self._link = Link(engine)
+        self._ledger = Ledger(self._link, lease_s=settings.lease_s)
+        self._hand = Hand(workers=settings.sandbox_workers, most=settings.dispatch_batch)
+        self._timers = Timers()
+        self._ended: list[Ended] = []
+        self._hungry = True
+        self._announced_at = 0.0
+        self._pause_s = FIRST_PAUSE_S
+        self._stop_at: float | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._link.is_open
+
+    def stop(self, timeout_s: float) -> None:
+        """Claim no more; end when all is settled, or give back the rest after `timeout_s`."""
+        self._stop_at = time.monotonic() + timeout_s
+        self._stopped.notify()
+
+    def run(self) -> None:
+        self._timers.set(Timer.UPKEEP, time.monotonic() + seconds_to_next_day(datetime.now(UTC)))
+        while not self._is_over():
+            try:
+                if not self._link.is_open:
+                    self._connect()
+                self._turn()
+                self._pause_s = FIRST_PAUSE_S
+            except Exception as error:
+                self._pause_after(error)
+        self._link.close()
+
+    def _is_over(self) -> bool:
+        if self._stop_at is None:
+            return False
+        return not self._hand or time.monotonic() > self._stop_at + LAST_TRY_S
+
+    def _connect(self) -> None:
+        """Listen first, then look: so nothing is missed between the two."""
+        again = self._link.was_open
+        self._link.open()
+        self._app_codes.invalidate()
+        if again:
+            self._renew(float("inf"))
+            self._ledger.free_own(self._hand)
+        else:
+            self._ledger.free_lost()
+        self._timers.set(Timer.RECOVER, time.monotonic() + RETURN_S)
+        self._hungry = True
+        log.info("connected", extra={"fields": {"epoch": self._link.epoch}})
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        self._hear(now)
+        if self._timers.went_off(Timer.RENEW, now):
+            self._renew(now - self._lease_s / 6)
+        if self._timers.went_off(Timer.RECOVER, now):
+            self._ledger.free_lost()
+            self._hungry = True
+        if self._stop_at is not None:
+            self._wind_down(now)
+        self._exchange()
+        if self._timers.went_off(Timer.ANNOUNCE, now):
+            self._link.announce()
+            self._announced_at = now
+        if self._timers.went_off(Timer.UPKEEP, now):
+            self._timers.set(Timer.UPKEEP, now + make_partitions(self._engine))
+        self._sleep()
+
+    def _hear(self, now: float) -> None:
+        """Take in what has happened since the last turn."""
+        self._finished.drain()
+        for ended in self._runners.collect():
+            if ended.claimed in self._hand:
+                self._ended.append(ended)
+            if ended.row:
+                self._hand.took(ended.row.wall_ms / 1000)
+        if self._wakeup.drain():
+            self._hungry = True
+            self._timers.set_earlier(Timer.ANNOUNCE, max(now, self._announced_at + ANNOUNCE_S))
+        news, changed = self._link.heard()
+        for app_id in changed:
+            self._app_codes.invalidate(app_id)
+        if news or self._timers.went_off(Timer.DUE, now):
+            self._hungry = True
+
+    def _renew(self, leased_before: float) -> None:
+        rows = self._hand.leased_before(leased_before)
+        if not rows:
+            return
+        started = time.monotonic()
+        kept = self._ledger.renew(rows)
+        self._hand.renewed(kept, started)
+        for row in set(rows).difference(kept):
+            row.forsaken = True
+        self._hand.remove(row for row in rows if row.forsaken)
+
+    def _wind_down(self, now: float) -> None:
+        """Give back what has not begun; and when the time is over, what has not ended."""
+        self._hungry = False
+        given_back = self._runners.recall()
+        if self._stop_at is not None and now >= self._stop_at:
+            ended = {item.claimed.key for item in self._ended}
+            given_back = [row for row in self._hand.all() if row.key not in ended]
+        self._ended += [Ended(row, PutBack(0)) for row in given_back if row in self._hand]
+        if given_back:
+            self._timers.set(Timer.ANNOUNCE, now)
+
+    def _exchange(self) -> None:
+        room = self._hand.room() if self._hungry else 0
+        if not self._ended and not room:
+            return
+        started = time.monotonic()
+        settled, claimed = self._ledger.exchange(self._ended, room)
+        self._hand.remove(item.claimed for item in self._ended)
+        self._ended = []
+        self._hand.add(claimed, started)
+        self._runners.submit(claimed)
+        self._report(settled)
+        if room:
+            self._hungry = len(claimed) == room
+            self._look_ahead()
+
+    def _report(self, settled: list[Ended]) -> None:
+        """Tell who wants to know. The commit is done."""
+        for item in settled:
+            if isinstance(item.verdict, Retry | PutBack):
+                self._timers.set_earlier(Timer.DUE, time.monotonic() + item.verdict.delay_s)
+            if item.row:
+                log_execution(item.row)
+                self._completions.ended(item.claimed.id, isinstance(item.verdict, Delivered))
+
+    def _look_ahead(self) -> None:
+        """When everything due is claimed: learn once when there will be more, and keep it in mind."""
+        if self._hungry:
+            self._timers.set(Timer.DUE, None)
+            return
+        due_s = self._ledger.next_due_s()
+        self._timers.set(Timer.DUE, None if due_s is None else time.monotonic() + max(due_s, LOCKED_S))
+
+    def _sleep(self) -> None:
+        if self._is_over() or (self._hungry and self._hand.room()):
+            return
+        oldest = self._hand.oldest_lease()
+        self._timers.set(Timer.RENEW, None if oldest is None else oldest + self._lease_s / 3)
+        if self._stop_at is not None:
+            self._timers.set(Timer.STOP, self._stop_at)
+        soonest = self._timers.soonest()
+        self._wait(soonest, self._wakeup, self._finished, self._stopped, self._link)
+
+    def _pause_after(self, error: Exception) -> None:
+        """Wait before the next try. What has ended stays in memory until it can be settled; the fence decides then."""
+        if passes(error):
+            log.warning("the database is away: %s", str(error).strip())
+        else:
+            log.error("the dispatcher failed; it tries again", exc_info=error)
+        self._wait(time.monotonic() + self._pause_s, self._stopped)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    def _wait(self, until: float | None, *sources: Wakeup | Link) -> None:
+        poll = select.poll()
+        for source in sources:
+            poll.register(source.fileno(), select.POLLIN)
+        poll.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000 + 1)
+        self._stopped.drain()

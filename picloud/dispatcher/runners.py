@@ -1,0 +1,138 @@
+"""Threads that run claimed deliveries, one at a time each."""
+
+import logging
+import random
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar
+
+from picloud.dispatcher.claim import LOST, Claimed
+from picloud.dispatcher.settle import Ended
+from picloud.dispatcher.verdict import Dead, PutBack, judge
+from picloud.domain.errors import NotFound
+from picloud.domain.ids import uuid7
+from picloud.sandbox_pool.executor import ExecutorGone
+from picloud.sandbox_pool.limits import Limits
+from picloud.sandbox_pool.outcome import ErrorInfo, Outcome, Status
+from picloud.sandbox_pool.pool import Busy
+from picloud.services.app_code import AppCodeCache
+from picloud.services.execution_rows import ExecutionRow, execution_row
+from picloud.services.runner import Runner, RunResult
+from picloud.services.trouble import passes
+from picloud.services.wakeup import Wakeup
+
+log = logging.getLogger(__name__)
+
+SHORT_PAUSE_S = 1.0
+"""No worker, or no database, for reasons that pass."""
+LONG_PAUSE_S = 30.0
+"""The script can't be run as it stands, until somebody changes it."""
+WAIT_S = 5.0
+"""For a free worker, when calls by HTTP have taken them all."""
+
+_EVENT_GONE = {"type": "EventGone", "message": "The event is not kept any more."}
+_INTERNAL = ErrorInfo("InternalError", "PiCloud could not run the handler; its own log says why.")
+
+
+class Runners:
+    """`finished` is notified whenever there is something to `collect`."""
+
+    def __init__(self, runner: Runner, app_codes: AppCodeCache, finished: Wakeup, *, threads: int) -> None:
+        self._runner = runner
+        self._app_codes = app_codes
+        self._finished = finished
+        self._todo: SimpleQueue[Claimed | None] = SimpleQueue()
+        self._done: SimpleQueue[Ended] = SimpleQueue()
+        self._threads = [Thread(target=self._work, name=f"runner-{n}", daemon=True) for n in range(threads)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, rows: Iterable[Claimed]) -> None:
+        for row in rows:
+            self._todo.put(row)
+
+    def collect(self) -> list[Ended]:
+        """What has ended since the last call."""
+        return _all_of(self._done)
+
+    def recall(self) -> list[Claimed]:
+        """Take back what no thread has begun."""
+        return [row for row in _all_of(self._todo) if row is not None]
+
+    def end(self) -> None:
+        """The threads end with their present run. Nothing waits for them."""
+        for _ in self._threads:
+            self._todo.put(None)
+
+    def _work(self) -> None:
+        while (claimed := self._todo.get()) is not None:
+            self._done.put(self._attempt(claimed))
+            self._finished.notify()
+
+    def _attempt(self, claimed: Claimed) -> Ended:
+        if claimed.forsaken:
+            return Ended(claimed, PutBack(0))
+        if claimed.attempts.attempt > claimed.attempts.max_attempts:
+            return Ended(claimed, Dead(LOST))
+        if claimed.payload is None:
+            return Ended(claimed, Dead(_EVENT_GONE))
+        try:
+            run = self._run(claimed)
+        except (Busy, ExecutorGone):
+            return Ended(claimed, PutBack(SHORT_PAUSE_S))
+        except NotFound as error:
+            log.warning("no such endpoint", extra={"fields": {"delivery_id": str(claimed.id), "detail": error.detail}})
+            return Ended(claimed, PutBack(LONG_PAUSE_S))
+        except Exception as error:
+            if passes(error):
+                return Ended(claimed, PutBack(SHORT_PAUSE_S))
+            log.exception("a delivery could not be run", extra={"fields": {"delivery_id": str(claimed.id)}})
+            run = _broken_run(claimed)
+        verdict = judge(run.outcome, claimed.kind, claimed.attempts, random.random())  # noqa: S311
+        return Ended(claimed, verdict, _row(claimed, run))
+
+    def _run(self, claimed: Claimed) -> RunResult:
+        return self._runner.run(
+            self._app_codes.by_id(claimed.app_id),
+            claimed.script_id,
+            event=claimed.event(),
+            principal=claimed.principal,
+            wall_ms=int(claimed.timeout_s * 1000),
+            wait_s=WAIT_S,
+        )
+
+
+def _row(claimed: Claimed, run: RunResult) -> ExecutionRow:
+    return execution_row(
+        run,
+        kind=claimed.kind.value,
+        event_id=claimed.event_id,
+        trace_id=claimed.trace_id,
+        attempt=claimed.attempts.attempt,
+        max_attempts=claimed.attempts.max_attempts,
+        manual=claimed.manual,
+        delivery_id=claimed.id,
+        trigger_id=claimed.trigger_id,
+    )
+
+
+def _broken_run(claimed: Claimed) -> RunResult:
+    """Our own mistake counts as an attempt: else it would be made again and again."""
+    outcome = Outcome(Status.crash, Limits(), error=_INTERNAL)
+    return RunResult(uuid7(), claimed.app_id, claimed.script_id, "", 0, datetime.now(UTC), outcome)
+
+
+T = TypeVar("T")
+
+
+def _all_of(queue: "SimpleQueue[T]") -> list[T]:
+    found = []
+    with suppress(Empty):
+        while True:
+            found.append(queue.get_nowait())
+    return found

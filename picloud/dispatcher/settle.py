@@ -1,0 +1,82 @@
+"""Writes down how deliveries went. Every change is fenced: who has lost a delivery writes nothing about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor
+
+from picloud.dispatcher.claim import Claimed, by_key
+from picloud.dispatcher.verdict import Dead, Delivered, PutBack, Retry, Verdict
+from picloud.services.array_literal import array_literal
+from picloud.services.execution_rows import ExecutionRow, insert_executions
+from picloud.services.outbox_sql import DELIVERY_COLUMNS, EVENT_COPY, delivery_columns_of
+
+_FENCE = "o.id = r.id AND o.attempt = r.attempt AND o.epoch = %s"
+_DELIVERED = f"""
+    DELETE FROM outbox AS o USING unnest(%s::uuid[], %s::int[]) AS r(id, attempt) WHERE {_FENCE} RETURNING o.id
+"""  # noqa: S608
+_RETRY = f"""
+    UPDATE outbox AS o SET due = now() + make_interval(secs => r.delay_s), epoch = NULL, manual = false
+    FROM unnest(%s::uuid[], %s::int[], %s::float8[]) AS r(id, attempt, delay_s) WHERE {_FENCE} RETURNING o.id
+"""  # noqa: S608
+_PUT_BACK = f"""
+    UPDATE outbox AS o SET due = now() + make_interval(secs => r.delay_s), epoch = NULL, attempt = o.attempt - 1
+    FROM unnest(%s::uuid[], %s::int[], %s::float8[]) AS r(id, attempt, delay_s) WHERE {_FENCE} RETURNING o.id
+"""  # noqa: S608
+# The attempt that is written down is the last one that ran, which is not always the one that was claimed.
+_DEAD = f"""
+    WITH gone AS (
+        DELETE FROM outbox AS o USING unnest(%s::uuid[], %s::int[], %s::int[], %s::json[]) AS r(id, attempt, ran, error)
+        WHERE {_FENCE} RETURNING {delivery_columns_of("o").replace("o.attempt", "r.ran AS attempt")}, r.error
+    )
+    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id)
+    SELECT {delivery_columns_of("gone")}, 'dead', {EVENT_COPY}, gone.error, e.trace_id
+    FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A delivery that is to leave our hands. `row`: the attempt's record, where there was a run."""
+
+    claimed: Claimed
+    verdict: Verdict
+    row: ExecutionRow | None = None
+
+
+def settle(cursor: Cursor, epoch: int, ended: Sequence[Ended]) -> list[Ended]:
+    """Carry out the verdicts, and record the runs. Those that were still ours. Commit is the caller's."""
+    done = _delivered(cursor, epoch, [item for item in ended if isinstance(item.verdict, Delivered)])
+    done |= _postponed(cursor, epoch, _RETRY, [item for item in ended if isinstance(item.verdict, Retry)])
+    done |= _postponed(cursor, epoch, _PUT_BACK, [item for item in ended if isinstance(item.verdict, PutBack)])
+    done |= _dead(cursor, epoch, [item for item in ended if isinstance(item.verdict, Dead)])
+    settled = [item for item in ended if item.claimed.id in done]
+    insert_executions(cursor, [item.row for item in settled if item.row])
+    return settled
+
+
+def _delivered(cursor: Cursor, epoch: int, items: Sequence[Ended]) -> set[UUID]:
+    return _changed(cursor, _DELIVERED, (*_keys(items), epoch)) if items else set()
+
+
+def _postponed(cursor: Cursor, epoch: int, statement: str, items: Sequence[Ended]) -> set[UUID]:
+    delays = (item.verdict.delay_s for item in items if isinstance(item.verdict, Retry | PutBack))
+    return _changed(cursor, statement, (*_keys(items), array_literal(delays), epoch)) if items else set()
+
+
+def _dead(cursor: Cursor, epoch: int, items: Sequence[Ended]) -> set[UUID]:
+    ran = (item.claimed.attempts.attempt - (item.row is None) for item in items)
+    errors = (msgspec.json.encode(item.verdict.error).decode() for item in items if isinstance(item.verdict, Dead))
+    parameters = (*_keys(items), array_literal(ran), array_literal(errors), epoch)
+    return _changed(cursor, _DEAD, parameters) if items else set()
+
+
+def _keys(items: Sequence[Ended]) -> tuple[str, str]:
+    return by_key([item.claimed for item in items])
+
+
+def _changed(cursor: Cursor, statement: str, parameters: tuple[object, ...]) -> set[UUID]:
+    cursor.execute(statement, parameters)
+    return {row[0] for row in cursor.fetchall()}
