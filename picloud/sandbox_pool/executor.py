@@ -88,7 +88,7 @@ class Executor:
     def layers(self) -> tuple[str, ...]:
         """The namespaces that workers live in. Waits until the child is ready. Raises ExecutorGone."""
         with self._lock:
-            return tuple(self._ready()["layers"])
+            return tuple(self._ready()["namespaces"])
 
     @property
     def pid(self) -> int | None:

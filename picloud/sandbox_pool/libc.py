@@ -2,13 +2,23 @@
 
 import ctypes
 import os
+import struct
+from typing import Any
+
+from picloud.sandbox_pool.syscalls import MACHINES
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
-PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+PR_SET_MDWE = 65
+PR_MDWE_REFUSE_EXEC_GAIN = 1
 
+_CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
+_NUMBERS = MACHINES.get(os.uname().machine, (0, {}))[1]
 
 
 def _checked(result: int, name: str) -> int:
@@ -18,10 +28,30 @@ def _checked(result: int, name: str) -> int:
     return result
 
 
+def syscall(name: str, *arguments: Any) -> int:
+    """A system call by name. Raises OSError; NotImplementedError on a machine whose number for it isn't known."""
+    if name not in _NUMBERS:
+        raise NotImplementedError(f"the number of {name} on this machine is not known")
+    return _checked(_libc.syscall(ctypes.c_long(_NUMBERS[name]), *arguments), name)
+
+
 def prctl(option: int, *values: int) -> int:
     """prctl(2). Raises OSError."""
     arguments = [ctypes.c_ulong(value) for value in (*values, 0, 0, 0, 0)[:4]]
     return _checked(_libc.prctl(ctypes.c_int(option), *arguments), f"prctl({option})")
+
+
+def drop_capabilities() -> None:
+    """Gives up every capability, for good. Raises OSError."""
+    for capability in range(64):
+        try:
+            prctl(PR_CAPBSET_DROP, capability)
+        except OSError:
+            break  # past the last one, or without the right to: then no_new_privs must do
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
+    nothing = ctypes.create_string_buffer(24)
+    syscall("capset", header, nothing)
 
 
 def unshare(flags: int) -> None:
@@ -42,5 +72,4 @@ def umount(target: str, flags: int) -> None:
 
 def pivot_root(new_root: str, put_old: str) -> None:
     """pivot_root(2), for which libc has no function. Raises OSError."""
-    number = PIVOT_ROOT[os.uname().machine]
-    _checked(_libc.syscall(ctypes.c_long(number), new_root.encode(), put_old.encode()), "pivot_root")
+    syscall("pivot_root", new_root.encode(), put_old.encode())

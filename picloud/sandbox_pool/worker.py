@@ -140,9 +140,9 @@ class Worker:
         return json.dumps(report).encode()
 
 
-def main(fd: int) -> None:
-    """Serves the connection on `fd`, then ends the process without any clean-up."""
+def main(sock: socket.socket) -> None:
+    """Serves the connection, then ends the process without any clean-up."""
     try:
-        Worker(socket.socket(fileno=fd)).serve()
+        Worker(sock).serve()
     finally:
         os._exit(0)

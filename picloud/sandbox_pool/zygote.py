@@ -17,7 +17,7 @@ import sys
 from typing import Any
 
 from picloud.sandbox_pool import libc, worker, zones
-from picloud.sandbox_pool.confinement import confine
+from picloud.sandbox_pool.confinement import Confinement, Size
 from picloud.sandbox_pool.namespaces import descend
 
 REQUEST_BYTES = 4_096
@@ -34,7 +34,7 @@ def main(control_fd: int) -> None:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write(OOM_SCORE)
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
-    layers = descend()
+    namespaces = descend()
     pid = os.fork()
     if pid:
         os.close(control_fd)
@@ -45,10 +45,12 @@ def main(control_fd: int) -> None:
     statm = os.open("self/statm", os.O_RDONLY, dir_fd=proc)
     os.close(proc)
     _forget_the_way_to_files()
+    confinement = Confinement()
     gc.collect()
     gc.freeze()
     gc.disable()
-    Zygote(socket.socket(fileno=control_fd), statm).serve({"layers": layers, "python": sys.version.split()[0]})
+    zygote = Zygote(socket.socket(fileno=control_fd), statm, confinement)
+    zygote.serve({"namespaces": namespaces, "missing": confinement.missing})
 
 
 def _forget_the_way_to_files() -> None:
@@ -59,7 +61,8 @@ def _forget_the_way_to_files() -> None:
 class Zygote:
     """Answers the control socket until it closes."""
 
-    def __init__(self, control: socket.socket, statm_fd: int) -> None:
+    def __init__(self, control: socket.socket, statm_fd: int, confinement: Confinement) -> None:
+        self._confinement = confinement
         self._control = control
         self._statm_fd = statm_fd
 
@@ -75,10 +78,10 @@ class Zygote:
 
     def _spawn(self, memory_bytes: int) -> None:
         ours, theirs = socket.socketpair()
-        data_bytes = self._data_bytes()
+        size = self._size()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(theirs.detach(), data_bytes, memory_bytes)
+            self._become_worker(theirs, size, memory_bytes)
         theirs.close()
         pidfd = os.pidfd_open(pid)
         try:
@@ -87,16 +90,17 @@ class Zygote:
             os.close(pidfd)
             ours.close()
 
-    def _become_worker(self, fd: int, data_bytes: int, memory_bytes: int) -> None:
+    def _become_worker(self, sock: socket.socket, size: Size, memory_bytes: int) -> None:
         try:
-            confine(fd, data_bytes, memory_bytes)
-            worker.main(fd)
+            self._confinement.confine(sock.fileno(), size, memory_bytes)
+            worker.main(sock)
         finally:
             os._exit(1)
 
-    def _data_bytes(self) -> int:
-        """Size of this process's data, which a worker starts with (proc_pid_statm(5): the sixth field, in pages)."""
-        return int(os.pread(self._statm_fd, 256, 0).split()[5]) * _PAGE_BYTES
+    def _size(self) -> Size:
+        """What a worker starts with: this process's own size (proc_pid_statm(5): fields 1 and 6, in pages)."""
+        fields = os.pread(self._statm_fd, 256, 0).split()
+        return Size(int(fields[0]) * _PAGE_BYTES, int(fields[5]) * _PAGE_BYTES)
 
     def _reap(self, pid: int) -> None:
         try:

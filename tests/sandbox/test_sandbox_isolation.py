@@ -50,7 +50,10 @@ def test_state_of_the_process_does_not_reach_the_next_event(run: RunScript) -> N
     plain = "import random\ndef handler(ctx):\n    return random.random()"
     assert run(seeded).result == run(seeded).result
     assert len({run(plain).result for _ in range(5)}) == 5
-    precise = "import decimal\ndef handler(ctx):\n    old = decimal.getcontext().prec\n    decimal.getcontext().prec = 5\n    return old"
+    precise = (
+        "from decimal import getcontext\ndef handler(ctx):\n"
+        "    old = getcontext().prec\n    getcontext().prec = 5\n    return old"
+    )
     assert [run(precise).result for _ in range(3)] == [b"28"] * 3
 
 
