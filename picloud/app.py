@@ -41,6 +41,7 @@ def make_app(runtime: Runtime) -> Router:
             "tm.manager_hook": pyramid_tm.explicit_manager,
         },
         security_policy=SecurityPolicy(),
+        exceptionresponse_view=None,
     )
     config.registry["picloud.runtime"] = runtime
     config.include("pyramid_tm")
@@ -77,6 +78,7 @@ def _methods(config: Configurator) -> dict[str, set[str]]:
     for item in config.introspector.get_category("views"):
         view = item["introspectable"]
         methods = view["request_methods"] or ()
+        methods = (methods,) if isinstance(methods, str) else methods
         found.setdefault(view["route_name"], set()).update(methods)
     return found
 

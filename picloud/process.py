@@ -46,7 +46,9 @@ class Process:
         engine = make_engine(url, pool_size=settings.database_pool_size)
         migrate(engine)
         runtime, wakeup = _runtime(settings, engine, executor or Executor())
-        dispatcher = Dispatcher(runtime, engine, wakeup)
+        dispatcher = Dispatcher(
+            engine, runtime.runner, runtime.app_codes, wakeup, settings, completions=runtime.completions
+        )
         dispatcher.start()
         return cls(runtime, engine, dispatcher)
 

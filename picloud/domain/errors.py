@@ -3,6 +3,7 @@
 `code` is stable and part of the contract; `detail` is for people and may change.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -60,7 +61,13 @@ class NotFound(PicloudError):
 
 
 class MethodNotAllowed(PicloudError):
+    """`allowed`: the methods that are offered instead."""
+
     status, code, title = 405, "method_not_allowed", "This method is not offered here"
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self.allowed = sorted(allowed)
+        super().__init__(f"Only {', '.join(self.allowed) or 'nothing'} is offered here.")
 
 
 class Conflict(PicloudError):

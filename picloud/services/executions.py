@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,15 +24,15 @@ class ExecutionFilter:
     until: datetime | None = None
 
     def clauses(self) -> list[ColumnElement[bool]]:
-        wanted: list[tuple[Any, ColumnElement[bool]]] = [
-            (self.script, Execution.script == self.script),
-            (self.version, Execution.version == self.version),
-            (self.status, Execution.status == self.status),
-            (self.kind, Execution.kind == self.kind),
-            (self.since, Execution.started_at >= self.since),
-            (self.until, Execution.started_at < self.until),
+        wanted: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
+            (self.script, Execution.script.__eq__),
+            (self.version, Execution.version.__eq__),
+            (self.status, Execution.status.__eq__),
+            (self.kind, Execution.kind.__eq__),
+            (self.since, Execution.started_at.__ge__),
+            (self.until, Execution.started_at.__lt__),
         ]
-        return [clause for value, clause in wanted if value is not None]
+        return [compare(value) for value, compare in wanted if value is not None]
 
 
 class ExecutionService:

@@ -68,11 +68,10 @@ class RouteService:
         return route
 
     def _flush(self, route: Route) -> None:
-        code_changed(self._session, self._app.id)
-        where = f"{route.method} {route.path}"
+        conflict = Conflict(f"The app {self._app.slug} has a route {route.method} {route.path} already.")
         try:
-            with self._session.begin_nested():
-                self._session.flush()
+            self._session.flush()
         except IntegrityError:
-            raise Conflict(f"The app {self._app.slug} has a route {where} already.") from None
+            raise conflict from None
+        code_changed(self._session, self._app.id)
         self._session.refresh(route)

@@ -1,7 +1,8 @@
 """Tells trouble of the database that passes from a statement that will fail again."""
 
 import psycopg2
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 _PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
 """SQLSTATE classes: connection, rollback, resources, not in the right state, intervention, system."""
@@ -11,8 +12,8 @@ _PASSING = ("25P03",)
 
 def passes(error: BaseException) -> bool:
     """Whether the same statement may succeed later: the database is away, overloaded or being restarted."""
-    if isinstance(error, SQLAlchemyError) and not isinstance(error, DBAPIError):
-        return True  # no connection from the pool in time
+    if isinstance(error, PoolTimeout):
+        return True
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, psycopg2.Error):
         return False

@@ -24,7 +24,6 @@ _BY_STATUS: dict[int, type[PicloudError]] = {
         errors.BadRequest,
         errors.Forbidden,
         errors.NotFound,
-        errors.MethodNotAllowed,
         errors.TooLarge,
         errors.UnsupportedMediaType,
     )
@@ -52,6 +51,8 @@ def problem_response(error: PicloudError, request_id: str) -> Response:
     response = Response(body, status=error.status, content_type=MEDIA_TYPE)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(error.allowed)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
@@ -67,10 +68,7 @@ def tween_factory(handler: Handler, registry: Registry) -> Handler:
             error = as_error(exception, request)
             if error.status == 500:
                 request.failure = exception
-            response = problem_response(error, request.id)
-            if error.status == 405:
-                response.headers["Allow"] = ", ".join(_allowed(request))
-            return response
+            return problem_response(error, request.id)
 
     return problems_tween
 
@@ -84,7 +82,7 @@ def as_error(exception: Exception, request: Request) -> PicloudError:
     if isinstance(exception, HTTPException):
         missing = exception.status_int == 404
         if missing and getattr(request, "matched_route", None) and _allowed(request):
-            return errors.MethodNotAllowed(f"{request.method} is not offered here.")
+            return errors.MethodNotAllowed(_allowed(request))
         return _BY_STATUS.get(exception.status_int, errors.BadRequest)()
     if isinstance(exception, URLDecodeError | UnicodeDecodeError):
         return errors.BadRequest("The address is not UTF-8.")
@@ -102,7 +100,7 @@ def _field(item: errors.FieldError) -> dict[str, Any]:
     return body
 
 
-def _allowed(request: Request) -> list[str]:
+def _allowed(request: Request) -> set[str]:
     """Methods that the matched route offers."""
-    methods: dict[str, set[str]] = request.registry.get("picloud.methods", {})
-    return sorted(methods.get(request.matched_route.name, ()))
+    methods: dict[str, set[str]] = request.registry["picloud.methods"]
+    return methods.get(request.matched_route.name, set())

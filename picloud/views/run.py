@@ -3,6 +3,7 @@
 import base64
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pyramid.request import Request
@@ -20,7 +21,7 @@ from picloud.services.app_code import AppCode, RouteCode
 from picloud.services.outbox import OutboxService
 from picloud.services.principals import Principal, PrincipalService
 from picloud.services.runtime import Runtime
-from picloud.views.api import public, runtime
+from picloud.views.api import path_text, public, runtime
 from picloud.views.run_answer import OWN_COOKIE_PREFIX, answer, queued_answer
 
 
@@ -30,7 +31,7 @@ def run(request: Request) -> Response:
     limit = made_of.settings.http_max_body_bytes
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The body is larger than {limit} bytes.")
-    code = made_of.app_codes.by_slug(request.matchdict["app_slug"])
+    code = made_of.app_codes.by_slug(path_text(request, "app_slug"))
     route, params = _route(code, request)
     principal = _caller(request, made_of, code) if route.access == RouteAccess.KEY else None
     http = _http_part(request, params)
@@ -46,7 +47,7 @@ def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
     methods = {request.method, "ANY"} | ({"GET"} if request.method == "HEAD" else set())
     offered = [pair for pair in matching if pair[0].method in methods]
     if matching and not offered:
-        raise MethodNotAllowed(f"The route takes {', '.join(sorted(route.method for route, _ in matching))}.")
+        raise MethodNotAllowed({route.method for route, _ in matching})
     if not offered:
         raise NotFound(f"The app {code.slug} has no route for {path}.")
     route, params = min(offered, key=lambda pair: (paths.specificity(pair[0].path), pair[0].method == "ANY"))
@@ -55,8 +56,8 @@ def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
 
 def _raw_path(request: Request) -> str:
     """The path below the app, still percent-encoded: an encoded slash is no separator."""
-    raw: str = request.environ.get("REQUEST_URI") or request.path
-    return "/" + raw.partition("?")[0].removeprefix("/run/").partition("/")[2]
+    path: str = urlsplit(request.environ.get("REQUEST_URI") or request.path).path
+    return "/" + path.removeprefix("/run/").partition("/")[2]
 
 
 def _caller(request: Request, made_of: Runtime, code: AppCode) -> Principal:

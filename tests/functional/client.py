@@ -73,7 +73,9 @@ def check_problem(response: Any) -> None:
     body = response.json
     assert body["status"] == response.status_int
     assert body["type"] == f"urn:picloud:problem:{body['code']}"
-    assert body["title"] and body["detail"] and body["instance"] == response.headers["X-Request-Id"]
+    assert body["title"]
+    assert body["detail"]
+    assert body["instance"] == response.headers["X-Request-Id"]
     for error in body.get("errors", ()):
         assert {"pointer", "detail"} <= set(error)
 

@@ -52,7 +52,7 @@ def test_versions_and_activation(owner: Client, slug: str, app: TestApp) -> None
     ("source", "line", "said"),
     [
         ("def handler(ctx):\n    return (1\n", 2, "syntax"),
-        ("def handler(ctx):\n    exec('1')\n", 2, "exec"),
+        ("def handler(ctx):\n    exec('1')\n", 2, "run as code"),
         ("import os\ndef handler(ctx):\n    return 1\n", 1, "os"),
         ("def handler(ctx):\n    return ctx.__class__\n", 2, "__class__"),
     ],
@@ -108,7 +108,12 @@ def handler(ctx):
 def test_what_a_handler_sees_of_a_call(owner: Client, slug: str, app: TestApp) -> None:
     serve(owner, slug, ECHO, "ANY", "/things/{id}/{rest...}")
     address = f"/run/{slug}/things/a%2Fb/c/d?x=1&y=2"
-    seen = app.post_json(address, {"k": [1]}, headers={"Cookie": "picloud_session=s; theirs=t"}).json
+    seen = app.post_json(
+        address,
+        {"k": [1]},
+        headers={"Cookie": "picloud_session=s; theirs=t"},
+        extra_environ={"REQUEST_URI": address},
+    ).json
     assert seen == {
         "method": "POST",
         "path": "/things/a%2Fb/c/d",
@@ -237,7 +242,7 @@ def test_routes_can_be_changed(owner: Client, slug: str, app: TestApp) -> None:
 def test_respond_async(owner: Client, slug: str, app: TestApp) -> None:
     address = serve(owner, slug, "def handler(ctx):\n    return ctx.event.http.text\n", "POST")
     answer = app.post(address, "later", headers={"Prefer": "respond-async"}, status=202)
-    path = answer.headers["Location"].removeprefix("/api/v1/admin")
+    path = answer.headers["Location"].partition("/api/v1/admin")[2]
     delivery = eventually(lambda: (found := owner.get(path))["state"] == "delivered" and found)
     assert delivery["id"] == answer.json["delivery_id"]
     execution = owner.get(f"/apps/{slug}/executions/{delivery['attempts'][0]['execution_id']}")

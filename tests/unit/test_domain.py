@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -53,11 +54,9 @@ def test_patterns(pattern: str, path: str, params: dict[str, str] | None) -> Non
 
 
 @given(st.text(max_size=40))
-def test_any_pattern_compiles_or_says_why(pattern: str) -> None:
-    try:
-        paths.compile_pattern(pattern)
-    except paths.PatternError as error:
-        assert str(error)
+def test_any_pattern_compiles_or_is_refused(pattern: str) -> None:
+    with suppress(paths.PatternError):
+        assert paths.compile_pattern(pattern).pattern.startswith("/")
 
 
 def test_every_capability_can_be_had_and_used() -> None:
