@@ -82,9 +82,7 @@ class Compiler:
             problem = (_TOO_COMPLEX.line, _TOO_COMPLEX.column, _TOO_COMPLEX.message, _TOO_COMPLEX.hint)
             return frames.CompiledFrame({}, name, [problem])
         finally:
-            worker.kill()
-            self._executor.reap(worker)
-            worker.close()
+            self._executor.bury(worker)
 
     def _keep(self, key: tuple[str, str], body: bytes) -> None:
         with self._lock:

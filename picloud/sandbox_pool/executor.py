@@ -1,182 +1,145 @@
-"""The executor child, from the trusted side: starts it, asks it for workers, starts it anew when it has died.
+"""The executor: where workers come from. Starts its child, starts it anew when it has died or served its time.
 
 Imports nothing but the standard library, so that `picloud serve` can start it before anything heavy is imported.
 """
 
 import contextlib
-import importlib.util
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
-from typing import Any
+import time
 
-import picloud
+from picloud.sandbox_pool.child import Child, ChildGone
+from picloud.sandbox_pool.layers import Layer
 from picloud.sandbox_pool.process import Exit, WorkerProcess
+from picloud.sandbox_pool.selftest import examine
 
-REPLY_BYTES = 4_096
-START_TIMEOUT_S = 30.0
-REPLY_TIMEOUT_S = 10.0
-_BOOTSTRAP = """
-import sys
-fd, module, *paths = sys.argv[1:]
-sys.path += paths
-__import__(module)
-sys.modules[module].main(int(fd))
-"""
+MAX_FORKS = 10_000
+MAX_AGE_S = 86_400.0
+_ATTEMPTS = 3
 
 
 class ExecutorGone(Exception):
-    """The executor can't be started or doesn't answer."""
+    """No worker can be had: the executor can't be started, or what confines its workers doesn't hold."""
 
 
 class Executor:
-    """Thread-safe. `module` is what the child runs; its `main(control_fd)` must speak `zygote`'s protocol."""
+    """Thread-safe. `module` is what the child runs; its `main(control_fd)` must speak `zygote`'s protocol.
 
-    def __init__(self, module: str = "picloud.sandbox_pool.zygote", paths: tuple[str, ...] = ()) -> None:
+    A worker shares its address layout with all that were forked from the same child, so a child is replaced after
+    10,000 forks or a day. `accept_unconfined` lets handlers run where a required layer is missing.
+    """
+
+    def __init__(
+        self,
+        module: str = "picloud.sandbox_pool.zygote",
+        paths: tuple[str, ...] = (),
+        *,
+        accept_unconfined: bool = False,
+    ) -> None:
         self._module = module
         self._paths = paths
+        self._accept_unconfined = accept_unconfined
         self._lock = threading.RLock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._greeting: dict[str, Any] | None = None
+        self._child: Child | None = None
+        self._retired: list[Child] = []
+        self._layers: tuple[Layer, ...] | None = None
         self._closed = False
-        self.generation = 0
 
     def start(self) -> None:
-        """Starts the child if it isn't running; doesn't wait until it is ready."""
+        """Starts the child if it isn't running; doesn't wait until it is ready. Raises ExecutorGone when closed."""
         with self._lock:
-            if self._closed:
-                raise ExecutorGone("the executor has been closed")
-            if self._process is not None and self._process.poll() is None:
-                return
-            self._stop()
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            self._process = self._spawn_child(theirs)
-            self._control = ours
-            self.generation += 1
-
-    def _spawn_child(self, control: socket.socket) -> subprocess.Popen[bytes]:
-        fd = control.fileno()
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            _BOOTSTRAP,
-            str(fd),
-            self._module,
-            *_import_paths(),
-            *self._paths,
-        ]
-        try:
-            return subprocess.Popen(
-                command,
-                env={},
-                pass_fds=(fd,),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        finally:
-            control.close()
-
-    def layers(self) -> tuple[str, ...]:
-        """The namespaces that workers live in. Waits until the child is ready. Raises ExecutorGone."""
-        with self._lock:
-            return tuple(self._ready()["namespaces"])
+            self._running_child()
 
     @property
     def pid(self) -> int | None:
         """The child's pid, while it runs."""
         with self._lock:
-            return self._process.pid if self._process is not None and self._process.poll() is None else None
+            return self._child.pid if self._child is not None and self._child.running() else None
+
+    def layers(self) -> tuple[Layer, ...]:
+        """What confines workers, as tried out at the first start (about 0.1 s); waits for it.
+
+        Raises ExecutorGone where handlers may not be run.
+        """
+        with self._lock:
+            layers = self.examined()
+            broken = [layer for layer in layers if layer.required and not layer.holds]
+            if broken and not self._accept_unconfined:
+                reasons = "; ".join(f"{layer.name}: {layer.detail}" for layer in broken)
+                raise ExecutorGone(f"handlers can't be confined on this machine ({reasons})")
+            return layers
+
+    def examined(self) -> tuple[Layer, ...]:
+        """The same, without judging it. Raises ExecutorGone where no worker can be started at all."""
+        with self._lock:
+            if self._layers is None:
+                namespaces = self._greeting("namespaces")
+                self._layers = examine(self._spawn, self.bury, namespaces, self._greeting("missing"))
+            return self._layers
 
     def spawn(self, memory_bytes: int) -> WorkerProcess:
-        """A new, empty worker (about 3 ms). Starts a new child where the old one has died. Raises ExecutorGone."""
+        """A new, empty worker (about 3 ms). Raises ExecutorGone."""
         with self._lock:
-            for _ in range(3):
-                try:
-                    return self._spawn(memory_bytes)
-                except (OSError, EOFError, ValueError) as error:
-                    failure = error
-                    self._stop()
-            raise ExecutorGone(f"no worker could be started: {failure}")
-
-    def _spawn(self, memory_bytes: int) -> WorkerProcess:
-        self._ready()
-        reply, fds = self._ask({"op": "spawn", "memory_bytes": memory_bytes})
-        sock, pidfd = socket.socket(fileno=fds[0]), fds[1]
-        try:
-            return WorkerProcess(sock, pidfd, reply["pid"], self.generation, memory_bytes)
-        except OSError:
-            sock.close()
-            os.close(pidfd)
-            raise
+            self.layers()
+            return self._spawn(memory_bytes)
 
     def keeps(self, worker: WorkerProcess) -> bool:
-        """Whether `worker` lives and will go on living: when the child dies, its workers follow within moments."""
-        process = self._process
-        return (
-            worker.generation == self.generation and process is not None and process.poll() is None and worker.alive()
-        )
+        """Whether `worker` lives and may take another event: when its child dies, it follows within moments."""
+        child = self._child
+        return child is not None and worker.child is child and child.running() and worker.alive()
 
-    def reap(self, worker: WorkerProcess) -> Exit | None:
-        """How an ended worker ended; None where that isn't known (its executor has died as well)."""
+    def bury(self, worker: WorkerProcess) -> Exit | None:
+        """Kills and forgets `worker`; says how it ended (which may have been before), None where that isn't known."""
+        worker.kill()
         with self._lock:
-            if worker.generation != self.generation or self._control is None:
-                return None
-            try:
-                reply, _ = self._ask({"op": "reap", "pid": worker.inner_pid})
-            except (OSError, EOFError, ValueError):
-                return None
-            return Exit(reply["code"], reply["cpu_ms"], reply["resident_bytes"]) if reply["ended"] else None
+            ended = None
+            with contextlib.suppress(ChildGone):
+                ended = worker.child.reap(worker.inner_pid)
+            if worker.child in self._retired and worker.child.living <= 0:
+                self._retired.remove(worker.child)
+                worker.child.stop()
+        worker.close()
+        return ended
 
     def close(self) -> None:
         """Ends the child and with it all workers."""
         with self._lock:
             self._closed = True
-            self._stop()
+            for child in (self._child, *self._retired):
+                if child is not None:
+                    child.stop()
+            self._child = None
+            self._retired.clear()
 
-    def _ready(self) -> dict[str, Any]:
-        self.start()
-        if self._greeting is None:
-            self._greeting, _ = self._receive(START_TIMEOUT_S)
-        return self._greeting
+    def _greeting(self, name: str) -> dict[str, str]:
+        try:
+            return dict(self._running_child().greeting()[name])
+        except ChildGone as error:
+            raise ExecutorGone(f"the executor can't be started: {error}") from error
 
-    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
-        assert self._control is not None
-        self._control.settimeout(REPLY_TIMEOUT_S)
-        self._control.sendall(json.dumps(request).encode())
-        return self._receive(REPLY_TIMEOUT_S)
+    def _spawn(self, memory_bytes: int) -> WorkerProcess:
+        for attempt in range(_ATTEMPTS):
+            child = self._running_child()
+            try:
+                return child.spawn(memory_bytes)
+            except (ChildGone, OSError) as error:
+                if attempt == _ATTEMPTS - 1:
+                    raise ExecutorGone(f"no worker could be started: {error}") from error
+                child.stop()
+        raise AssertionError
 
-    def _receive(self, timeout_s: float) -> tuple[dict[str, Any], list[int]]:
-        assert self._control is not None
-        self._control.settimeout(timeout_s)
-        message, fds, _, _ = socket.recv_fds(self._control, REPLY_BYTES, 2)
-        if not message:
-            raise EOFError("the executor has ended")
-        reply: dict[str, Any] = json.loads(message)
-        return reply, fds
+    def _running_child(self) -> Child:
+        if self._closed:
+            raise ExecutorGone("the executor has been closed")
+        child = self._child
+        if child is not None and child.running() and self._is_worn(child):
+            self._retired.append(child)
+            child = None
+        if child is None or not child.running():
+            if child is not None:
+                child.stop()
+            child = self._child = Child(self._module, self._paths)
+        return child
 
-    def _stop(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-        self._control = self._process = self._greeting = None
-
-
-def _import_paths() -> list[str]:
-    """Where the child finds `picloud` and RestrictedPython: it starts without site-packages."""
-    restricted = importlib.util.find_spec("RestrictedPython")
-    if restricted is None or restricted.origin is None:
-        raise ExecutorGone("RestrictedPython is not installed")
-    own = str(Path(str(picloud.__file__)).resolve().parent.parent)
-    return list(dict.fromkeys([own, str(Path(restricted.origin).resolve().parent.parent)]))
+    @staticmethod
+    def _is_worn(child: Child) -> bool:
+        return child.forks >= MAX_FORKS or time.monotonic() - child.started >= MAX_AGE_S

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
+from picloud.sandbox_pool.breaker import Breaker
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.compiler import CodeRefused, Compiler
 from picloud.sandbox_pool.driver import HostCalls, HostError, Run
@@ -18,11 +19,24 @@ from picloud.sandbox_pool.postmortem import amend
 from picloud.sandbox_pool.protocol import Kind
 from picloud.sandbox_pool.seats import Seat, Seats
 
-__all__ = ["Busy", "HostCalls", "HostError", "Pool"]
+__all__ = ["Busy", "HostCalls", "HostError", "Pool", "Tripped"]
+
+SURVIVED = frozenset({Status.ok, Status.error})
+"""How a run may end so that its worker may take another event."""
 
 
 class Busy(Exception):
-    """No worker was free in time."""
+    """No worker was free in time. `retry_after_s` is when to try again."""
+
+    retry_after_s = 1.0
+
+
+class Tripped(Busy):
+    """The script has killed too many workers and must wait for `retry_after_s`."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"the script keeps killing its workers; it may run again in {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
 
 
 class Pool:
@@ -36,6 +50,7 @@ class Pool:
     ) -> None:
         self._executor = executor
         self._free = threading.BoundedSemaphore(size)
+        self._breaker = Breaker()
         self._compiler = Compiler(executor)
         self._seats = Seats(executor, size, spares, spare_memory_bytes or Limits().memory_bytes)
         self._chores: queue.SimpleQueue[Seat | None] = queue.SimpleQueue()
@@ -48,12 +63,20 @@ class Pool:
 
         Raises Busy, ExecutorGone, and whatever `host` raised other than HostError.
         """
+        key = (job.app, job.code.key, job.code.entry)
+        if pause_s := self._breaker.wait_s(key, time.monotonic()):
+            raise Tripped(pause_s)
         with self._place(wait_s):
             try:
                 load = self._compiler.load_frame(job.app, job.code)
             except CodeRefused as refused:
                 return _refused(job, refused)
-            return self._run_in(self._seats.take(job), job, host, load)
+            outcome = self._run_in(self._seats.take(job), job, host, load)
+        if outcome.status in SURVIVED:
+            self._breaker.survived(key)
+        else:
+            self._breaker.killed(key, time.monotonic())
+        return outcome
 
     def check(self, name: str, source: str, modules: Collection[str]) -> list[CodeProblem]:
         """What is wrong with the script `name`, which may import `modules`; empty for nothing. Raises ExecutorGone."""
@@ -82,7 +105,7 @@ class Pool:
         try:
             run = Run(seat.worker, job, host)
             outcome = run.drive(_opening(seat, job, load))
-            reusable = outcome.status in (Status.ok, Status.error) and not job.per_event and not run.spent
+            reusable = outcome.status in SURVIVED and not job.per_event and not run.spent
         finally:
             if reusable:
                 self._seats.give_back(seat)

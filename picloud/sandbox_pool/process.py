@@ -8,8 +8,12 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from picloud.sandbox_pool.protocol import Channel
+
+if TYPE_CHECKING:
+    from picloud.sandbox_pool.child import Child
 
 _PEAK = re.compile(rb"VmPeak:\s*(\d+) kB")
 _SIZE = re.compile(rb"VmSize:\s*(\d+) kB")
@@ -27,14 +31,14 @@ class Exit:
 
 class WorkerProcess:
     """Not thread-safe: one driver at a time. `inner_pid` is the zygote's name for it, `pid` ours (they differ across
-    a pid namespace; a pidfd's fdinfo translates). `generation` counts executors: a pid means nothing to a later one."""
+    a pid namespace; a pidfd's fdinfo translates). `child` is the executor process that it came from."""
 
-    def __init__(self, sock: socket.socket, pidfd: int, inner_pid: int, generation: int, memory_bytes: int) -> None:
+    def __init__(self, sock: socket.socket, pidfd: int, inner_pid: int, child: "Child", memory_bytes: int) -> None:
         self.sock = sock
         self.channel = Channel(sock)
         self.pidfd = pidfd
         self.inner_pid = inner_pid
-        self.generation = generation
+        self.child = child
         self.memory_bytes = memory_bytes
         self.pid = _pid_of(pidfd)
         self._clock = (~self.pid << 3) | 2  # CPUCLOCK_SCHED of a process, as clock_getcpuclockid(3) makes it

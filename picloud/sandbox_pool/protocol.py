@@ -17,6 +17,7 @@ class Kind(IntEnum):
     CONTEXT = 3
     EVENT = 4
     REPLY = 5
+    PROBE = 6
     COMPILED = 16
     LOG = 17
     CALL = 18
@@ -24,6 +25,7 @@ class Kind(IntEnum):
     RESPONSE = 20
     FAILED = 21
     SPENT = 22
+    PROBED = 23
 
 
 class ProtocolError(Exception):

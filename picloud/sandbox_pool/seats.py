@@ -74,10 +74,7 @@ class Seats:
         """Kills and buries; says how it ended, which may have been before."""
         with self._lock:
             self._running.discard(seat)
-        seat.worker.kill()
-        ended = self._executor.reap(seat.worker)
-        seat.worker.close()
-        return ended
+        return self._executor.bury(seat.worker)
 
     def tidy(self, now: float) -> None:
         """Ends what has been idle for long and forks what spares are missing. Raises ExecutorGone."""

@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 from picloud.sandbox_pool import compile as compiling
+from picloud.sandbox_pool import probes
 from picloud.sandbox_pool.answer import encode_response, encode_result
 from picloud.sandbox_pool.context import Context, Log
 from picloud.sandbox_pool.event import decode_event
@@ -23,7 +24,7 @@ from picloud.sandbox_pool.protocol import HEADER, Channel, Kind
 from picloud.sandbox_pool.spent import is_spent
 
 _MAX = 0xFFFFFFFF
-_CAPS: dict[int, int] = {Kind.COMPILE: _MAX, Kind.LOAD: _MAX, Kind.CONTEXT: _MAX, Kind.EVENT: _MAX}
+_CAPS: dict[int, int] = {Kind.COMPILE: _MAX, Kind.LOAD: _MAX, Kind.CONTEXT: _MAX, Kind.EVENT: _MAX, Kind.PROBE: _MAX}
 _BALLAST_BYTES = 256 * 1024
 
 
@@ -50,6 +51,7 @@ class Worker:
             Kind.LOAD: self._load,
             Kind.CONTEXT: self._set_context,
             Kind.EVENT: self._run,
+            Kind.PROBE: self._probe,
         }
         while not is_spent():
             try:
@@ -73,6 +75,15 @@ class Worker:
                 break
             codes[name] = base64.b64encode(compiling.dump(code)).decode()
         self._channel.send(Kind.COMPILED, json.dumps(reply).encode())
+
+    def _probe(self, body: bytes) -> None:
+        """{"list": …} -> the names of the probes; {"try": name} -> {"refused": bool}, if the worker lives to say it."""
+        request = json.loads(body)
+        if "try" in request:
+            reply: dict[str, Any] = {"refused": probes.attempt(request["try"])}
+        else:
+            reply = {"soft": probes.SOFT, "hard": [name for name in probes.PROBES if name not in probes.SOFT]}
+        self._channel.send(Kind.PROBED, json.dumps(reply).encode())
 
     def _load(self, body: bytes) -> None:
         bundle = json.loads(body)

@@ -50,7 +50,7 @@ def main(control_fd: int) -> None:
     gc.freeze()
     gc.disable()
     zygote = Zygote(socket.socket(fileno=control_fd), statm, confinement)
-    zygote.serve({"namespaces": namespaces, "missing": confinement.missing})
+    zygote.serve({"namespaces": dict.fromkeys(namespaces, ""), "missing": confinement.missing})
 
 
 def _forget_the_way_to_files() -> None:

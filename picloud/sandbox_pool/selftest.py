@@ -1,0 +1,124 @@
+"""Tries out, before any handler runs, whether what confines a worker really holds. Fails closed: what can't be seen
+to hold doesn't. Imports nothing but the standard library."""
+
+import json
+import signal
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from picloud.sandbox_pool.layers import Layer
+from picloud.sandbox_pool.limits import MIB
+from picloud.sandbox_pool.process import Exit, WorkerProcess
+from picloud.sandbox_pool.protocol import Kind, ProtocolError
+
+Spawn = Callable[[int], WorkerProcess]
+Bury = Callable[[WorkerProcess], Exit | None]
+
+MEMORY_BYTES = 16 * MIB
+_TIMEOUT_S = 10.0
+_CAPS: dict[int, int] = {Kind.PROBED: 4096}
+_NO_SECCOMP = (
+    "needs a kernel with CONFIG_SECCOMP_FILTER, on x86-64 or arm64; under systemd or in a container, the system call "
+    "seccomp must be allowed"
+)
+_LIMITS = ("Max processes", "Max file size", "Max core file size", "Max locked memory", "Max msgqueue size")
+
+
+def examine(spawn: Spawn, bury: Bury, namespaces: Iterable[str], missing: Mapping[str, str]) -> tuple[Layer, ...]:
+    """All layers. `missing` is what the child itself found to be lacking, with reasons."""
+    worker = spawn(MEMORY_BYTES)
+    try:
+        names = _ask(worker, {"list": True})
+        soft = [name for name in names["soft"] if not _ask(worker, {"try": name})["refused"]]
+        status = _status(worker)
+        limits = Path(f"/proc/{worker.pid}/limits").read_text()
+    except (OSError, EOFError, ProtocolError, ValueError) as error:
+        return (Layer("self-test", True, False, f"a worker could not be examined: {error!r}"),)
+    finally:
+        bury(worker)
+    hard = [name for name in names["hard"] if not _is_killed_for(spawn, bury, name)]
+    return (
+        _system_calls(soft, hard, status, missing),
+        _limits(soft, limits),
+        _privileges(status),
+        _namespaces(tuple(namespaces)),
+        _bonus("landlock", missing, "the kernel was built without it, as on Raspberry Pi OS; nothing depends on it"),
+        _bonus("memory-deny-write-execute", missing, "needs Linux 6.3; the system call filter refuses the same"),
+        _memory_group(),
+    )
+
+
+def _ask(worker: WorkerProcess, request: Mapping[str, object]) -> dict[str, list[str]]:
+    worker.sock.settimeout(_TIMEOUT_S)
+    worker.channel.send(Kind.PROBE, json.dumps(request).encode())
+    _, body = worker.channel.receive(_CAPS)
+    reply: dict[str, list[str]] = json.loads(body)
+    return reply
+
+
+def _is_killed_for(spawn: Spawn, bury: Bury, name: str) -> bool:
+    worker = spawn(MEMORY_BYTES)
+    try:
+        _ask(worker, {"try": name})
+    except (OSError, EOFError, ProtocolError, ValueError):
+        pass
+    finally:
+        ended = bury(worker)
+    return ended is not None and ended.code == -signal.SIGSYS
+
+
+def _status(worker: WorkerProcess) -> dict[str, str]:
+    lines = Path(f"/proc/{worker.pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _system_calls(soft: list[str], hard: list[str], status: Mapping[str, str], missing: Mapping[str, str]) -> Layer:
+    succeeded = [name for name in [*soft, *hard] if name != "memory over the limit"]
+    if status.get("Seccomp") == "2" and not succeeded:
+        return Layer("system calls (seccomp)", True, True, "a worker is refused or killed for each forbidden call")
+    why = missing.get("seccomp") or f"not stopped: {', '.join(succeeded) or 'unknown'}"
+    return Layer("system calls (seccomp)", True, False, f"{why}; {_NO_SECCOMP}")
+
+
+def _limits(soft: list[str], limits: str) -> Layer:
+    zero = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()}
+    loose = [name for name in _LIMITS if zero.get(name) != ["0", "0"]]
+    if "memory over the limit" in soft:
+        loose.append("memory")
+    if loose:
+        return Layer("limits (rlimits)", True, False, f"not enforced: {', '.join(loose)}")
+    return Layer("limits (rlimits)", True, True, "memory, processes, files and descriptors are bounded")
+
+
+def _privileges(status: Mapping[str, str]) -> Layer:
+    found = []
+    if status.get("NoNewPrivs") != "1":
+        found.append("no-new-privileges is not set")
+    if int(status.get("CapEff", "1"), 16) or int(status.get("CapPrm", "1"), 16):
+        found.append("capabilities are left")
+    if "0" in status.get("Uid", "0").split():
+        found.append("the worker is root")
+    detail = "; ".join(found) or "no root, no capabilities, no way to gain any"
+    return Layer("privileges (no-new-privs)", True, not found, detail)
+
+
+def _namespaces(entered: tuple[str, ...]) -> Layer:
+    if entered:
+        return Layer("namespaces", False, True, ", ".join(entered))
+    why = "allow user namespaces (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, AppArmor)"
+    return Layer("namespaces", False, False, f"the kernel refused them; {why}")
+
+
+def _bonus(name: str, missing: Mapping[str, str], remedy: str) -> Layer:
+    return Layer(name, False, name not in missing, f"{missing[name]}; {remedy}" if name in missing else "in force")
+
+
+def _memory_group() -> Layer:
+    """Whether systemd's MemoryMax= does anything here (proc(5): /proc/cgroups)."""
+    try:
+        rows = [line.split() for line in Path("/proc/cgroups").read_text().splitlines()]
+        enabled = any(row[0] == "memory" and row[3] == "1" for row in rows)
+    except (OSError, IndexError):
+        enabled = False
+    detail = "in force" if enabled else "off: MemoryMax= is ignored; cgroup_enable=memory in cmdline.txt turns it on"
+    return Layer("memory control group", False, enabled, detail)
