@@ -57,8 +57,8 @@ class Link:
         """Connect, hold the epoch's lock, listen. Raises the errors of psycopg2 and SQLAlchemy."""
         self.close()
         pooled = self._engine.raw_connection()
-        pooled.detach()
         self._connection = pooled.driver_connection
+        pooled.detach()
         try:
             self._introduce()
         except BaseException:
@@ -121,8 +121,7 @@ class Link:
         return news, [ids.parse(note.payload) for note in notifies if note.channel == changes.CHANNEL]
 
     def _open_connection(self) -> Connection:
-        if self._connection is None:
-            raise psycopg2.InterfaceError("the link is closed")
+        assert self._connection is not None
         return self._connection
 
 

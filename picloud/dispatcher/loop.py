@@ -211,7 +211,8 @@ class Loop:
     def _pause_after(self, error: Exception) -> None:
         """Wait before the next try. What has ended stays in memory until it can be settled; the fence decides then."""
         if passes(error):
-            log.warning("the database is away: %s", str(error).strip())
+            if self._pause_s == FIRST_PAUSE_S:
+                log.warning("the database is away", exc_info=error)
         else:
             log.error("the dispatcher failed; it tries again", exc_info=error)
         self._wait(time.monotonic() + self._pause_s, self._stopped)
