@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
+import zope.sqlalchemy
+from transaction import TransactionManager
 
 from picloud.domain.kinds import EventKind
 from picloud.models.node import EPOCH_LOCK_CLASS
@@ -71,12 +72,24 @@ def test_what_is_due_later_wakes_at_its_time_without_being_asked(world: World) -
 
 def test_a_rolled_back_delivery_wakes_nobody(world: World) -> None:
     script = world.script(OK)
-    with pytest.raises(RuntimeError), world.outbox() as outbox:
-        outbox.enqueue(app_id=world.app_id, script_id=script, **_manual())
-        raise RuntimeError
+    with world.sessions() as session:
+        OutboxService(session, backlog_max=10).enqueue(app_id=world.app_id, script_id=script, **_manual())
+        session.rollback()
+        session.commit()
     assert not world.idle_node.wakeup.drain()
     world.enqueue(script)
     assert world.idle_node.wakeup.drain()
+
+
+def test_a_commit_by_the_transaction_manager_wakes(world: World) -> None:
+    script, manager = world.script(OK), TransactionManager(explicit=True)
+    session = world.sessions()
+    zope.sqlalchemy.register(session, initial_state="changed", transaction_manager=manager)
+    with manager:
+        OutboxService(session, backlog_max=10).enqueue(app_id=world.app_id, script_id=script, **_manual())
+        assert not world.idle_node.wakeup.drain()
+    assert world.idle_node.wakeup.drain()
+    assert len(world.waiting()) == 1
 
 
 def test_a_savepoint_is_no_commit(world: World) -> None:

@@ -1,0 +1,193 @@
+"""The outbox service: what goes in, and what people do with it."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from picloud.domain.delivery import MAX_DEPTH, RetryPolicy
+from picloud.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from picloud.domain.kinds import EventKind
+from picloud.models import App
+from picloud.services.outbox import OutboxService
+from tests.integration.conftest import QUICK, World
+
+FAILS = "def handler(ctx):\n    raise ValueError('no')"
+HELD = "UPDATE outbox SET epoch = 2000000, attempt = 1, due = now() + interval '1 h'"
+
+
+def dead_letter(world: World, script: UUID, payload: Any = None) -> UUID:
+    [delivery] = world.enqueue(script, payload)
+    with world.node():
+        world.until(world.dead)
+    return delivery
+
+
+def test_a_delivery_carries_all_that_it_needs(world: World) -> None:
+    script, trigger, trace = world.script(FAILS), uuid4(), uuid4()
+    policy = RetryPolicy(5, 1.5, 60, 20)
+    [delivery] = world.enqueue(
+        script,
+        {"a": "é\x00\ud800"},
+        policy=policy,
+        kind=EventKind.EMAIL,
+        trigger_id=trigger,
+        principal_id=world.user_id,
+        trace_id=trace,
+        depth=MAX_DEPTH,
+    )
+    [row] = world.waiting()
+    [event] = world.rows("SELECT *, occurred_at = (SELECT created_at FROM outbox) AS same FROM events")
+    assert (row.id, row.app_id, row.script_id, row.event_id) == (delivery, world.app_id, script, event.id)
+    assert (row.source_kind, row.trigger_id, row.principal_id) == ("email", trigger, world.user_id)
+    assert (row.max_attempts, row.policy_attempts) == (5, 5)
+    assert (row.backoff_base_s, row.backoff_cap_s, row.timeout_s) == (1.5, 60, 20)
+    assert (row.attempt, row.epoch, row.manual, row.later) == (0, None, False, False)
+    assert (event.kind, event.payload, event.trace_id, event.depth) == ("email", {"a": "é\x00\ud800"}, trace, MAX_DEPTH)
+    assert event.same
+
+
+def test_without_a_trace_the_event_starts_one(world: World) -> None:
+    world.enqueue(world.script(FAILS))
+    [event] = world.rows("SELECT id, trace_id FROM events")
+    assert event.trace_id == event.id
+
+
+def test_a_full_backlog_takes_no_more_and_leaves_other_apps_alone(world: World) -> None:
+    script, other = world.script(FAILS), uuid4()
+    with world.sessions.begin() as session:
+        session.add(App(id=other, slug="other", name="Other"))
+    theirs = world.script(FAILS, app_id=other)
+
+    def enqueue(app_id: UUID, script_id: UUID) -> None:
+        with world.sessions.begin() as session:
+            OutboxService(session, backlog_max=2).enqueue(
+                app_id=app_id, script_id=script_id, kind=EventKind.MANUAL, payload={}, policy=QUICK
+            )
+
+    enqueue(world.app_id, script)
+    enqueue(world.app_id, script)
+    with pytest.raises(Unavailable) as refused:
+        enqueue(world.app_id, script)
+    assert refused.value.problem_code == "backlog_full"
+    enqueue(other, theirs)
+    assert len(world.waiting()) == len(world.rows("SELECT id FROM events")) == 3
+
+
+def test_a_loop_of_events_is_refused(world: World) -> None:
+    with pytest.raises(Invalid):
+        world.enqueue(world.script(FAILS), depth=MAX_DEPTH + 1)
+    assert not world.waiting()
+
+
+def test_retry_now_is_a_manual_attempt_and_only_that_one(world: World) -> None:
+    [delivery] = world.enqueue(world.script(FAILS))
+    world.change("UPDATE outbox SET due = now() + interval '1 h', attempt = 1")
+    with world.node() as node:
+        with world.outbox(node) as outbox:
+            outbox.retry_now(world.app_id, delivery)
+        world.until(world.dead)
+    assert [(run.attempt, run.manual) for run in world.executions(delivery)] == [(2, True), (3, False)]
+
+
+def test_cancel_ends_a_waiting_delivery(world: World) -> None:
+    [delivery] = world.enqueue(world.script(FAILS), {"n": 1})
+    with world.outbox() as outbox:
+        outbox.cancel(world.app_id, delivery)
+    assert not world.waiting()
+    [letter] = world.dead()
+    assert (letter.id, letter.state, letter.event["manual"]) == (delivery, "cancelled", {"n": 1})
+    with pytest.raises(Conflict), world.outbox() as outbox:
+        outbox.replay(world.app_id, delivery, principal=world.principal)
+
+
+@pytest.mark.parametrize("what", ["retry_now", "cancel"])
+def test_what_runs_is_not_touched(world: World, what: str) -> None:
+    [delivery] = world.enqueue(world.script(FAILS))
+    world.change(HELD)
+    with pytest.raises(Conflict, match="running"), world.outbox() as outbox:
+        getattr(outbox, what)(world.app_id, delivery)
+    [row] = world.waiting()
+    assert (row.epoch, row.manual, row.later) == (2_000_000, False, True)
+
+
+@pytest.mark.parametrize("what", ["retry_now", "cancel", "discard", "replay"])
+def test_unknown_deliveries_and_those_of_other_apps_are_not_there(world: World, what: str) -> None:
+    [delivery] = world.enqueue(world.script(FAILS))
+    more = {"principal": world.principal} if what == "replay" else {}
+    for app_id, delivery_id in ((world.app_id, uuid4()), (uuid4(), delivery)):
+        with pytest.raises(NotFound), world.outbox() as outbox:
+            getattr(outbox, what)(app_id, delivery_id, **more)
+    assert [row.id for row in world.waiting()] == [delivery]
+
+
+def test_a_delivered_one_is_over(world: World) -> None:
+    [delivery] = world.enqueue(world.script("def handler(ctx):\n    return 1"))
+    with world.node():
+        world.until(lambda: world.executions(delivery))
+    with pytest.raises(Conflict, match="delivered"), world.outbox() as outbox:
+        outbox.cancel(world.app_id, delivery)
+
+
+def test_a_replay_is_the_same_delivery_with_as_many_attempts_again(world: World) -> None:
+    script = world.script(FAILS)
+    payload = {"text": "a\x00\ud800é"}
+    delivery = dead_letter(world, script, payload)
+    [event] = world.rows("SELECT * FROM events")
+    world.change("DELETE FROM events")
+    with world.outbox() as outbox:
+        assert outbox.replay(world.app_id, delivery, principal=world.principal) == delivery
+    [row] = world.waiting()
+    assert (row.id, row.attempt, row.max_attempts, row.manual, row.epoch) == (delivery, 3, 6, True, None)
+    assert world.rows("SELECT * FROM events") == [event]
+    assert event.payload == payload
+    assert not world.dead()
+    with world.node():
+        [letter] = world.until(world.dead)
+    assert (letter.attempt, letter.max_attempts, letter.policy_attempts) == (6, 6, 3)
+    assert [(run.attempt, run.manual) for run in world.executions(delivery)] == [
+        (1, False), (2, False), (3, False), (4, True), (5, False), (6, False),
+    ]  # fmt: skip
+
+
+def test_a_second_replay_does_not_double_the_attempts(world: World) -> None:
+    delivery = dead_letter(world, world.script(FAILS))
+    for end in (6, 9):
+        with world.outbox() as outbox:
+            outbox.replay(world.app_id, delivery, principal=world.principal)
+        assert world.waiting()[0].max_attempts == end
+        with world.node():
+            world.until(world.dead)
+
+
+def test_a_replay_with_better_code_delivers(world: World) -> None:
+    script = world.script(FAILS)
+    delivery = dead_letter(world, script)
+    world.save(script, "def handler(ctx):\n    return ctx.event.attempt")
+    with world.node() as node:
+        with world.outbox(node) as outbox:
+            outbox.replay(world.app_id, delivery, principal=world.principal)
+        world.until(lambda: not world.waiting())
+    assert [(run.attempt, run.status) for run in world.executions(delivery)][-1] == (4, "ok")
+    assert not world.dead()
+
+
+def test_discard_is_for_good(world: World) -> None:
+    delivery = dead_letter(world, world.script(FAILS))
+    with world.outbox() as outbox:
+        outbox.discard(world.app_id, delivery)
+    assert [letter.state for letter in world.dead()] == ["discarded"]
+    for what, more in (("discard", {}), ("replay", {"principal": world.principal})):
+        with pytest.raises(Conflict), world.outbox() as outbox:
+            getattr(outbox, what)(world.app_id, delivery, **more)
+
+
+def test_a_rollback_takes_event_and_delivery_back(world: World) -> None:
+    script = world.script(FAILS)
+    with world.sessions() as session:
+        OutboxService(session, backlog_max=10).enqueue(
+            app_id=world.app_id, script_id=script, kind=EventKind.MANUAL, payload={}, policy=QUICK
+        )
+        session.rollback()
+    assert not world.waiting()
+    assert not world.rows("SELECT * FROM events")
