@@ -83,7 +83,9 @@ class Runners:
             return Ended(claimed, Dead(_EVENT_GONE))
         try:
             run = self._run(claimed)
-        except (Busy, ExecutorGone):
+        except Busy as busy:
+            return Ended(claimed, PutBack(busy.retry_after_s))
+        except ExecutorGone:
             return Ended(claimed, PutBack(SHORT_PAUSE_S))
         except NotFound as error:
             log.warning("no such endpoint", extra={"fields": {"delivery_id": str(claimed.id), "detail": error.detail}})
@@ -92,7 +94,7 @@ class Runners:
             if passes(error):
                 return Ended(claimed, PutBack(SHORT_PAUSE_S))
             log.exception("a delivery could not be run", extra={"fields": {"delivery_id": str(claimed.id)}})
-            run = _broken_run(claimed)
+            run = self._broken_run(claimed)
         verdict = judge(run.outcome, claimed.kind, claimed.attempts, random.random())  # noqa: S311
         return Ended(claimed, verdict, _row(claimed, run))
 
@@ -105,6 +107,14 @@ class Runners:
             wall_ms=int(claimed.timeout_s * 1000),
             wait_s=WAIT_S,
         )
+
+    def _broken_run(self, claimed: Claimed) -> RunResult:
+        """Our own mistake counts as an attempt: else it would be made again and again."""
+        outcome = Outcome(Status.crash, Limits(), error=_INTERNAL)
+        name = ""
+        with suppress(Exception):
+            name = self._app_codes.by_id(claimed.app_id).scripts[claimed.script_id].name
+        return RunResult(uuid7(), claimed.app_id, claimed.script_id, name, 0, datetime.now(UTC), outcome)
 
 
 def _row(claimed: Claimed, run: RunResult) -> ExecutionRow:
@@ -119,12 +129,6 @@ def _row(claimed: Claimed, run: RunResult) -> ExecutionRow:
         delivery_id=claimed.id,
         trigger_id=claimed.trigger_id,
     )
-
-
-def _broken_run(claimed: Claimed) -> RunResult:
-    """Our own mistake counts as an attempt: else it would be made again and again."""
-    outcome = Outcome(Status.crash, Limits(), error=_INTERNAL)
-    return RunResult(uuid7(), claimed.app_id, claimed.script_id, "", 0, datetime.now(UTC), outcome)
 
 
 T = TypeVar("T")
