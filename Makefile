@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# The long tests run by their marker: `make test TEST_OPTIONS="-m faults"`.
+TEST_OPTIONS ?= -m "not faults and not browser and not box"
 
 .PHONY: serve test check clean
 

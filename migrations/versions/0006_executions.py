@@ -46,9 +46,7 @@ def upgrade() -> None:
         postgresql_partition_by="RANGE (id)",
     )
     op.create_index("ix_executions_app_id_id", "executions", ["app_id", "id"], unique=False)
-    op.create_index(
-        "ix_executions_app_id_delivery_id", "executions", ["app_id", "delivery_id"], unique=False
-    )
+    op.create_index("ix_executions_app_id_delivery_id", "executions", ["app_id", "delivery_id"], unique=False)
     op.execute("CREATE TABLE executions_default PARTITION OF executions DEFAULT")
 
 

@@ -89,9 +89,7 @@ class EmailIntake:
             script_id=trigger.script_id,
             kind=EventKind.EMAIL,
             payload=email | {"received_at": received_at},
-            policy=RetryPolicy(
-                trigger.max_attempts, trigger.backoff_base_s, trigger.backoff_cap_s, trigger.timeout_s
-            ),
+            policy=RetryPolicy(trigger.max_attempts, trigger.backoff_base_s, trigger.backoff_cap_s, trigger.timeout_s),
             trigger_id=trigger.id,
             principal_id=trigger.registered_by,
         )

@@ -59,7 +59,9 @@ class PrincipalService:
 
     def _touch(self, key_id: UUID) -> None:
         """Note the use, once a minute at most: it's for people, and a write per request is not."""
-        stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 1))
+        stale = or_(
+            ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 1)
+        )
         self._session.execute(update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=func.now()))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -67,12 +68,17 @@ class Runner:
 
     def _limits(self, wall_ms: int, *narrower: Mapping[str, int]) -> Limits:
         """The instance's limits, each narrowed by those of the app and the script."""
-        most = {
-            "cpu_ms": self._settings.handler_cpu_ms,
-            "wall_ms": wall_ms,
-            "memory_bytes": self._settings.handler_memory_bytes,
-            "output_bytes": self._settings.handler_output_bytes,
-            "log_bytes": self._settings.handler_log_bytes,
-        }
-        chosen = {name: min(least, *(own.get(name, least) for own in narrower)) for name, least in most.items()}
-        return Limits(**{name: max(1, value) for name, value in chosen.items()})
+        instance = (
+            ("cpu_ms", self._settings.handler_cpu_ms),
+            ("wall_ms", wall_ms),
+            ("memory_bytes", self._settings.handler_memory_bytes),
+            ("output_bytes", self._settings.handler_output_bytes),
+            ("log_bytes", self._settings.handler_log_bytes),
+        )
+        return _limits(*(min(most, *(own.get(name, most) for own in narrower)) for name, most in instance))
+
+
+@lru_cache(maxsize=1024)
+def _limits(cpu_ms: int, wall_ms: int, memory_bytes: int, output_bytes: int, log_bytes: int) -> Limits:
+    """Few differ, and checking them takes longer than looking them up."""
+    return Limits(max(1, cpu_ms), max(1, wall_ms), max(1, memory_bytes), max(1, output_bytes), max(1, log_bytes))

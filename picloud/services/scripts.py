@@ -128,4 +128,6 @@ class ScriptService:
 
 def _field_error(problem: CodeProblem) -> FieldError:
     detail = f"{problem.message} {problem.hint}".strip()
-    return FieldError("/source", f"line {problem.line}, column {problem.column}: {detail}", problem.line, problem.column)
+    return FieldError(
+        "/source", f"line {problem.line}, column {problem.column}: {detail}", problem.line, problem.column
+    )

@@ -72,9 +72,7 @@ class UserService:
             raise Conflict("Triggers run as this user. Disable it instead, or register them anew first.") from None
 
     def _need_another_owner(self, user: User) -> None:
-        others = select(User.id).where(
-            User.role == InstanceRole.OWNER, User.disabled_at.is_(None), User.id != user.id
-        )
+        others = select(User.id).where(User.role == InstanceRole.OWNER, User.disabled_at.is_(None), User.id != user.id)
         # Locked, so that two owners can't remove each other at the same time.
         if not self._session.scalars(others.with_for_update()).all():
             raise Conflict("This is the last owner. Make another user owner first.")
