@@ -33,6 +33,7 @@ class Confinement:
 
     def __init__(self) -> None:
         self.missing: dict[str, str] = {}
+        self._zygote_pid = os.getpid()
         self._ruleset: Ruleset | None = None
         self._filter: Filter | None = None
         libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)
@@ -58,6 +59,8 @@ class Confinement:
         `size` is what it has now, `memory_bytes` what it may grow by.
         """
         libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self._zygote_pid:  # it died before this process could ask to be told
+            os._exit(1)
         if self._ruleset is not None:
             self._ruleset.enter()
         _keep_only(fd)

@@ -18,6 +18,7 @@ PR_MDWE_REFUSE_EXEC_GAIN = 1
 
 _CAPABILITY_VERSION_3 = 0x20080522
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
 _NUMBERS = MACHINES.get(os.uname().machine, (0, {}))[1]
 
 
