@@ -53,7 +53,8 @@ ATTACKS = [
     Attack("vfork", "return call(58) >= 0", real=False),
     Attack(
         "clone3",
-        "args = struct.pack('=11Q', *[0] * 4, 17, *[0] * 6)\npid = call(435, args, 88)\nif pid == 0:\n    os._exit(0)\nreturn pid",
+        "args = struct.pack('=11Q', *[0] * 4, 17, *[0] * 6)\n"
+        "pid = call(435, args, 88)\nif pid == 0:\n    os._exit(0)\nreturn pid",
     ),
     Attack("thread", "t = threading.Thread(target=int)\nt.start()\nt.join()\nreturn True"),
     Attack("exec", "os.execv('/bin/true', ['true'])", real=False),

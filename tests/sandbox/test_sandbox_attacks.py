@@ -65,8 +65,16 @@ def test_is_real(open_run: RunScript, attack: Attack) -> None:
 
 
 def test_ignoring_every_signal_does_not_help_against_the_cpu_limit(raw_run: RunScript) -> None:
-    body = "for n in range(1, 64):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError):\n        pass"
-    outcome = raw_run(Attack("", body + "\nwhile True:\n    pass").source, limits=Limits(cpu_ms=200))
+    body = """
+for n in range(1, 65):
+    try:
+        signal.signal(n, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+while True:
+    pass
+"""
+    outcome = raw_run(Attack("", body).source, limits=Limits(cpu_ms=200))
     assert outcome.status is Status.cpu
     assert outcome.cpu_ms < 400
 
@@ -89,8 +97,17 @@ def test_memory_by_mmap_is_counted(raw_run: RunScript) -> None:
 
 
 def test_only_one_descriptor_is_open(raw_run: RunScript) -> None:
-    body = "import select\npoll = select.poll()\nfor fd in range(16):\n    poll.register(fd)\nreturn len(poll.poll(0))"
-    assert raw_run(Attack("", body).source).result == b"15"  # those that poll(2) calls invalid
+    body = """
+found = 0
+for fd in range(256):
+    try:
+        os.read(fd, 0)
+        found += 1
+    except OSError:
+        pass
+return found
+"""
+    assert raw_run(Attack("", body).source).result == b"1"
 
 
 def test_a_worker_cannot_reach_its_neighbour(raw_run: RunScript) -> None:
