@@ -71,12 +71,13 @@ def master_key_file(settings: Settings) -> Path:
 
 
 def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Runtime, Wakeup]:
+    master_key = _master_key(settings, engine)  # first: a wrong key starts no thread and no worker
     app_codes = AppCodeCache(engine)
     wakeup = Wakeup()
     pool = Pool(executor, size=settings.sandbox_workers)
     runtime = Runtime(
         settings=settings,
-        master_key=_master_key(settings, engine),
+        master_key=master_key,
         sessions=session_factory(engine, wakeup, app_codes.invalidate),
         executor=executor,
         pool=pool,

@@ -24,7 +24,7 @@ def load_settings(**given: Any) -> Settings:
 
 
 def plain_errors(*kinds: type[BaseException]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Errors of these kinds end the command with their text and exit code 1, instead of a traceback."""
+    """Errors of these kinds end the command with one line and exit code 1, instead of a traceback."""
 
     expected: tuple[type[BaseException], ...] = (SettingsError, *kinds)
 
@@ -34,9 +34,14 @@ def plain_errors(*kinds: type[BaseException]) -> Callable[[Callable[..., Any]], 
             try:
                 return command(*args, **options)
             except expected as error:
-                click.echo(f"picloud: {error}", err=True)
+                click.echo(f"picloud: {_line(error)}", err=True)
                 sys.exit(1)
 
         return run
 
     return decorate
+
+
+def _line(error: BaseException) -> str:
+    """Of a database's error what the driver says: SQLAlchemy adds the statement with its values."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
+from picloud.cli.supervisor import Supervisor
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 
 
@@ -15,8 +16,10 @@ from picloud.sandbox_pool.executor import Executor, ExecutorGone
 @plain_errors(ExecutorGone)
 def command(listen: str | None, data_dir: Path | None, sample: bool) -> None:
     """Run PiCloud until SIGTERM or Ctrl-C."""
-    # First of all, while this process is small and has no secrets, connections or threads.
+    settings = load_settings(listen=listen, data_dir=data_dir)
+    supervisor = Supervisor()  # a stop signal that comes while we start is kept until all can be ended in order
+    # Early, while this process is small and has no secrets, connections or threads.
     executor = Executor()
     executor.start()
     serving = importlib.import_module("picloud.cli.serving")
-    sys.exit(serving.serve(executor, load_settings(listen=listen, data_dir=data_dir), sample))
+    sys.exit(serving.serve(settings, supervisor, executor, sample))

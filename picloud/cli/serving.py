@@ -29,13 +29,12 @@ BODY_HEADROOM = 4
 
 
 @plain_errors(PostgresError, SQLAlchemyError, KeyFileError, OSError, ValueError)
-def serve(executor: Executor, settings: Settings, sample: bool) -> int:
-    """Serves until a stop signal; the exit code. Everything started here is ended here, in the reverse order."""
+def serve(settings: Settings, supervisor: Supervisor, executor: Executor, sample: bool) -> int:
+    """Serves until a stop signal; the exit code. Everything is ended here, in the reverse order of its start."""
     configure_logging(settings.log_level)
-    supervisor = Supervisor()
     with ExitStack() as stack:
         stack.callback(executor.close)
-        listening = stack.enter_context(listen(settings.listen))
+        listening = stack.enter_context(_listen(settings.listen))
         cluster = None if settings.database_url else embedded_cluster(settings)
         if cluster is not None:
             cluster.start()
@@ -47,6 +46,13 @@ def serve(executor: Executor, settings: Settings, sample: bool) -> int:
         _greet(process, settings, listening, sample)
         _watch(supervisor, cluster)
     return 0
+
+
+def _listen(address: str) -> socket.socket:
+    try:
+        return listen(address)
+    except OSError as error:
+        raise OSError(f"{address} can't be listened on: {error.strerror}. Choose another one with --listen.") from error
 
 
 def _start_web(process: Process, settings: Settings, listening: socket.socket, stack: ExitStack) -> None:
