@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
+from sqlalchemy import Engine, text
 
 from picloud.dispatcher.verdict import Attempts
 from picloud.domain.delivery import RetryPolicy
@@ -14,24 +16,35 @@ from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind
 from picloud.services.array_literal import array_literal
 from picloud.services.outbox_sql import rfc3339
+from picloud.services.prepared import Prepared
+
+SMALL_BYTES = 8 * 1024
+"""Stored size of a payload that is claimed with its delivery. What waits in memory for a worker is bounded so."""
 
 # The order is first come, first served. Fair claiming between apps will replace `ready`, and nothing else.
-_CLAIM = f"""
+_CLAIM = Prepared(
+    "picloud_claim",
+    f"""
     WITH ready AS MATERIALIZED (
         SELECT id, event_id, principal_id, epoch AS lost_epoch FROM outbox
-        WHERE due <= now() ORDER BY due, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        WHERE due <= now() ORDER BY due, id LIMIT $1::int FOR UPDATE SKIP LOCKED
     )
-    UPDATE outbox AS o SET attempt = o.attempt + 1, epoch = %(epoch)s, due = now() + make_interval(secs => %(lease_s)s)
+    UPDATE outbox AS o SET attempt = o.attempt + 1, epoch = $2::bigint, due = now() + make_interval(secs => $3::float8)
     FROM ready LEFT JOIN events AS e ON e.id = ready.event_id LEFT JOIN users AS u ON u.id = ready.principal_id
     WHERE o.id = ready.id
-    RETURNING o.id, o.app_id, o.script_id, o.event_id, o.source_kind, o.trigger_id, u.email,
-              o.attempt, o.max_attempts, o.policy_attempts, o.backoff_base_s, o.backoff_cap_s, o.timeout_s, o.manual,
-              {rfc3339("e.occurred_at")}, e.trace_id, e.depth, e.payload::text, ready.lost_epoch
-"""  # noqa: S608
+    RETURNING o.id::text, o.app_id::text, o.script_id::text, o.event_id::text, o.source_kind, o.trigger_id::text,
+              u.email, o.attempt, o.max_attempts, o.policy_attempts, o.backoff_base_s, o.backoff_cap_s, o.timeout_s,
+              o.manual, {rfc3339("e.occurred_at")}, e.trace_id::text, e.depth,
+              CASE WHEN pg_column_size(e.payload) <= {SMALL_BYTES} THEN e.payload::text END, ready.lost_epoch
+    """,  # noqa: S608
+)
 
-_NEXT_DUE = """
-    SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM outbox WHERE epoch IS DISTINCT FROM %s
-"""
+_PAYLOAD = "SELECT payload::text FROM events WHERE id = :id"
+
+_NEXT_DUE = Prepared(
+    "picloud_next_due",
+    "SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM outbox WHERE epoch IS DISTINCT FROM $1::bigint",
+)
 
 # Nobody can say when a lost attempt started; what is known is when it was missed.
 _RECORD_LOST = """
@@ -44,25 +57,30 @@ _RECORD_LOST = """
     JOIN outbox AS o ON o.id = r.delivery_id JOIN scripts AS s ON s.id = o.script_id
 """
 
+_uuid = lru_cache(maxsize=4096)(UUID)
+
 LOST = {"type": "Lost", "message": "The node that ran it died or was away for longer than its lease."}
 
 
 @dataclass(slots=True, eq=False)
 class Claimed:
-    """A delivery in our hands. `payload` is JSON text; None where the event is not kept any more."""
+    """A delivery in our hands. Ids that only pass through are text: making UUIDs of them takes time.
 
-    id: UUID
+    `payload` is JSON text; None for a large one, which is loaded when it is needed, or one that is not kept any more.
+    """
+
+    id: str
     app_id: UUID
     script_id: UUID
-    event_id: UUID
+    event_id: str
     kind: EventKind
-    trigger_id: UUID | None
+    trigger_id: str | None
     principal: str | None
     attempts: Attempts
     timeout_s: float
     manual: bool
     occurred_at: str
-    trace_id: UUID
+    trace_id: str
     depth: int
     payload: str | None
     lost_before: bool
@@ -70,10 +88,10 @@ class Claimed:
     """Another node has taken it: not worth starting."""
 
     @property
-    def key(self) -> tuple[UUID, int]:
+    def key(self) -> tuple[str, int]:
         return self.id, self.attempts.attempt
 
-    def event(self) -> dict[str, Any]:
+    def event(self, payload: str) -> dict[str, Any]:
         """What the handler sees as `ctx.event`."""
         return {
             "id": self.event_id,
@@ -82,13 +100,13 @@ class Claimed:
             "occurred_at": self.occurred_at,
             "trace_id": self.trace_id,
             "depth": self.depth,
-            self.kind.value: msgspec.Raw((self.payload or "null").encode()),
+            self.kind.value: msgspec.Raw(payload.encode()),
         }
 
 
 def claim(cursor: Cursor, epoch: int, lease_s: float, limit: int) -> list[Claimed]:
     """Claim up to `limit` due deliveries for `epoch`; record the attempts that other claims of them have lost."""
-    cursor.execute(_CLAIM, {"epoch": epoch, "lease_s": lease_s, "limit": limit})
+    _CLAIM.execute(cursor, limit, epoch, lease_s)
     claimed = [_claimed(*row) for row in cursor.fetchall()]
     lost = [row for row in claimed if row.lost_before]
     if lost:
@@ -97,9 +115,16 @@ def claim(cursor: Cursor, epoch: int, lease_s: float, limit: int) -> list[Claime
     return claimed
 
 
+def load_payload(engine: Engine, event_id: str) -> str | None:
+    """A payload that was too large to be claimed with its delivery. None: it is not kept any more."""
+    with engine.connect() as connection:
+        found: str | None = connection.execute(text(_PAYLOAD), {"id": event_id}).scalar_one_or_none()
+        return found
+
+
 def next_due_s(cursor: Cursor, epoch: int) -> float | None:
     """Seconds until the next delivery that `epoch` does not hold is due; None: there is none."""
-    cursor.execute(_NEXT_DUE, (epoch,))
+    _NEXT_DUE.execute(cursor, epoch)
     row = cursor.fetchone()
     return None if row is None else row[0]
 
@@ -109,8 +134,8 @@ def _claimed(*row: Any) -> Claimed:
     (base_s, cap_s, timeout_s, manual, occurred_at, trace_id, depth, payload, lost_epoch) = row[10:]
     return Claimed(
         id_,
-        app_id,
-        script_id,
+        _uuid(app_id),
+        _uuid(script_id),
         event_id,
         EventKind(kind),
         trigger_id,

@@ -32,7 +32,7 @@ class Dispatcher:
         completions: Completions | None = None,
     ) -> None:
         finished = Wakeup()
-        self._runners = Runners(runner, app_codes, finished, threads=settings.sandbox_workers)
+        self._runners = Runners(engine, runner, app_codes, finished, threads=settings.sandbox_workers)
         self._loop = Loop(
             engine,
             self._runners,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
 from picloud.dispatcher.claim import Claimed
 
@@ -25,7 +24,7 @@ class Hand:
     def __init__(self, *, workers: int, most: int) -> None:
         self._workers = workers
         self._most = most
-        self._held: dict[tuple[UUID, int], _Held] = {}
+        self._held: dict[tuple[str, int], _Held] = {}
         self._mean_s = _FIRST_MEAN_S
 
     def __len__(self) -> int:
@@ -34,10 +33,9 @@ class Hand:
     def __contains__(self, claimed: Claimed) -> bool:
         return claimed.key in self._held
 
-    def room(self) -> int:
-        """How many more to claim: enough to keep all workers busy for AHEAD_S, by how long runs took of late."""
-        ahead = self._workers * (1 + int(AHEAD_S / self._mean_s))
-        return max(0, min(self._most, ahead) - len(self._held))
+    def target(self) -> int:
+        """How many to hold: enough to keep all workers busy for AHEAD_S, by how long runs took of late."""
+        return min(self._most, self._workers * (1 + int(AHEAD_S / self._mean_s)))
 
     def took(self, run_s: float) -> None:
         self._mean_s = max(1e-6, self._mean_s + (run_s - self._mean_s) / _MEMORY)

@@ -1,7 +1,6 @@
 """Keeping deliveries in hand, and getting them back from nodes that are gone."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -11,7 +10,7 @@ from picloud.dispatcher.link import LIVE_EPOCHS
 _EXTEND = """
     UPDATE outbox AS o SET due = now() + make_interval(secs => %s)
     FROM unnest(%s::uuid[], %s::int[]) AS r(id, attempt)
-    WHERE o.id = r.id AND o.attempt = r.attempt AND o.epoch = %s RETURNING o.id
+    WHERE o.id = r.id AND o.attempt = r.attempt AND o.epoch = %s RETURNING o.id::text
 """
 
 _FREE_LOST = f"""
@@ -25,7 +24,7 @@ _FREE_OWN = """
 """
 
 
-def extend(cursor: Cursor, epoch: int, rows: Sequence[Claimed], lease_s: float) -> set[UUID]:
+def extend(cursor: Cursor, epoch: int, rows: Sequence[Claimed], lease_s: float) -> set[str]:
     """Renew the leases of `rows`. The ids of those that are still ours."""
     cursor.execute(_EXTEND, (lease_s, *by_key(rows), epoch))
     return {row[0] for row in cursor.fetchall()}

@@ -71,7 +71,7 @@ class Ledger:
             except Exception as error:
                 if passes(error):
                     raise
-                log.warning("not settled", exc_info=error, extra={"fields": {"delivery_id": str(item.claimed.id)}})
+                log.warning("not settled", exc_info=error, extra={"fields": {"delivery_id": item.claimed.id}})
         with self._link.transaction() as cursor:
             return settle(cursor, self._link.epoch, [Ended(item.claimed, Retry(_UNSTORABLE_PAUSE_S))])
 

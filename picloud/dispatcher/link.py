@@ -31,6 +31,13 @@ _ANNOUNCE = f"""
 """
 
 
+# Everything here is looked up by key. Statistics of a table that is now empty and then full must not tell otherwise.
+_PLANNING = """
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+    SET enable_mergejoin = off
+"""
+
+
 class Link:
     """Belongs to one thread."""
 
@@ -75,6 +82,7 @@ class Link:
             # Shared: our own dead session, which the server may still count as alive, must not keep us out.
             cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (EPOCH_LOCK_CLASS, self._epoch))
             cursor.execute(f"LISTEN {CHANNEL}; LISTEN {changes.CHANNEL}")
+            cursor.execute(_PLANNING)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -4,6 +4,7 @@ import logging
 import select
 import time
 from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -24,6 +25,8 @@ from picloud.settings import Settings
 
 log = logging.getLogger(__name__)
 
+SETTLE_S = 0.02
+"""While more waits than can run, what has ended waits at most so long for company."""
 ANNOUNCE_S = 0.25
 """Other nodes hear of new deliveries at most once in so long."""
 RETURN_S = 1.5
@@ -167,9 +170,10 @@ class Loop:
             self._timers.set(Timer.ANNOUNCE, now)
 
     def _exchange(self) -> None:
-        room = self._hand.room() if self._hungry else 0
-        if not self._ended and not room:
+        room = self._room()
+        if not self._time_to_exchange(room):
             return
+        self._timers.set(Timer.SETTLE, None)
         started = time.monotonic()
         settled, claimed = self._ledger.exchange(self._ended, room)
         self._hand.remove(item.claimed for item in self._ended)
@@ -181,6 +185,18 @@ class Loop:
             self._hungry = len(claimed) == room
             self._look_ahead()
 
+    def _room(self) -> int:
+        """How many to claim, if there are any and if what has ended is settled."""
+        unfinished = len(self._hand) - len(self._ended)
+        return max(0, self._hand.target() - unfinished) if self._hungry else 0
+
+    def _time_to_exchange(self, room: int) -> bool:
+        """A commit costs as much for one as for many. While runners are busy it waits for half a hand, or SETTLE_S."""
+        if not self._ended and not room:
+            return False
+        full = 2 * len(self._ended) >= len(self._hand) or 2 * room >= self._hand.target()
+        return full or not self._runners.busy or not self._timers.ahead(Timer.SETTLE, time.monotonic())
+
     def _report(self, settled: list[Ended]) -> None:
         """Tell who wants to know. The commit is done."""
         for item in settled:
@@ -188,7 +204,7 @@ class Loop:
                 self._timers.set_earlier(Timer.DUE, time.monotonic() + item.verdict.delay_s)
             if item.row:
                 log_execution(item.row)
-                self._completions.ended(item.claimed.id, isinstance(item.verdict, Delivered))
+                self._completions.ended(UUID(item.claimed.id), isinstance(item.verdict, Delivered))
 
     def _look_ahead(self) -> None:
         """When everything due is claimed: learn once when there will be more, and keep it in mind."""
@@ -199,8 +215,15 @@ class Loop:
         self._timers.set(Timer.DUE, None if due_s is None else time.monotonic() + max(due_s, LOCKED_S))
 
     def _sleep(self) -> None:
-        if self._is_over() or (self._hungry and self._hand.room()):
+        if self._is_over() or self._time_to_exchange(self._room()):
             return
+        now = time.monotonic()
+        if self._runners.wake_after(len(self._hand) // 2 - len(self._ended)):
+            return
+        if not self._runners.busy:
+            self._timers.set(Timer.SETTLE, None)
+        elif not self._timers.ahead(Timer.SETTLE, now):
+            self._timers.set(Timer.SETTLE, now + SETTLE_S)
         oldest = self._hand.oldest_lease()
         self._timers.set(Timer.RENEW, None if oldest is None else oldest + self._lease_s / 3)
         if self._stop_at is not None:

@@ -9,7 +9,9 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-from picloud.dispatcher.claim import LOST, Claimed
+from sqlalchemy import Engine
+
+from picloud.dispatcher.claim import LOST, Claimed, load_payload
 from picloud.dispatcher.settle import Ended
 from picloud.dispatcher.verdict import Dead, PutBack, judge
 from picloud.domain.errors import NotFound
@@ -38,14 +40,18 @@ _INTERNAL = ErrorInfo("InternalError", "PiCloud could not run the handler; its o
 
 
 class Runners:
-    """`finished` is notified whenever there is something to `collect`."""
+    """`finished` is notified when it is time to `collect`."""
 
-    def __init__(self, runner: Runner, app_codes: AppCodeCache, finished: Wakeup, *, threads: int) -> None:
+    def __init__(
+        self, engine: Engine, runner: Runner, app_codes: AppCodeCache, finished: Wakeup, *, threads: int
+    ) -> None:
+        self._engine = engine
         self._runner = runner
         self._app_codes = app_codes
         self._finished = finished
         self._todo: SimpleQueue[Claimed | None] = SimpleQueue()
         self._done: SimpleQueue[Ended] = SimpleQueue()
+        self._enough = 1
         self._threads = [Thread(target=self._work, name=f"runner-{n}", daemon=True) for n in range(threads)]
 
     def start(self) -> None:
@@ -60,6 +66,16 @@ class Runners:
         """What has ended since the last call."""
         return _all_of(self._done)
 
+    @property
+    def busy(self) -> bool:
+        """Whether more waits than the threads can begin."""
+        return not self._todo.empty()
+
+    def wake_after(self, enough: int) -> bool:
+        """Notify once `enough` have ended, or a thread has nothing to do. Whether it is so already."""
+        self._enough = enough
+        return self._time_to_collect()
+
     def recall(self) -> list[Claimed]:
         """Take back what no thread has begun."""
         return [row for row in _all_of(self._todo) if row is not None]
@@ -72,37 +88,43 @@ class Runners:
     def _work(self) -> None:
         while (claimed := self._todo.get()) is not None:
             self._done.put(self._attempt(claimed))
-            self._finished.notify()
+            if self._time_to_collect():
+                self._finished.notify()
+
+    def _time_to_collect(self) -> bool:
+        ended = self._done.qsize()
+        return ended > 0 and (ended >= self._enough or self._todo.empty())
 
     def _attempt(self, claimed: Claimed) -> Ended:
         if claimed.forsaken:
             return Ended(claimed, PutBack(0))
         if claimed.attempts.attempt > claimed.attempts.max_attempts:
             return Ended(claimed, Dead(LOST))
-        if claimed.payload is None:
-            return Ended(claimed, Dead(_EVENT_GONE))
         try:
-            run = self._run(claimed)
+            payload = claimed.payload or load_payload(self._engine, claimed.event_id)
+            if payload is None:
+                return Ended(claimed, Dead(_EVENT_GONE))
+            run = self._run(claimed, payload)
         except Busy as busy:
             return Ended(claimed, PutBack(busy.retry_after_s))
         except ExecutorGone:
             return Ended(claimed, PutBack(SHORT_PAUSE_S))
         except NotFound as error:
-            log.warning("no such endpoint", extra={"fields": {"delivery_id": str(claimed.id), "detail": error.detail}})
+            log.warning("no such endpoint", extra={"fields": {"delivery_id": claimed.id, "detail": error.detail}})
             return Ended(claimed, PutBack(LONG_PAUSE_S))
         except Exception as error:
             if passes(error):
                 return Ended(claimed, PutBack(SHORT_PAUSE_S))
-            log.exception("a delivery could not be run", extra={"fields": {"delivery_id": str(claimed.id)}})
+            log.exception("a delivery could not be run", extra={"fields": {"delivery_id": claimed.id}})
             run = self._broken_run(claimed)
         verdict = judge(run.outcome, claimed.kind, claimed.attempts, random.random())  # noqa: S311
         return Ended(claimed, verdict, _row(claimed, run))
 
-    def _run(self, claimed: Claimed) -> RunResult:
+    def _run(self, claimed: Claimed, payload: str) -> RunResult:
         return self._runner.run(
             self._app_codes.by_id(claimed.app_id),
             claimed.script_id,
-            event=claimed.event(),
+            event=claimed.event(payload),
             principal=claimed.principal,
             wall_ms=int(claimed.timeout_s * 1000),
             wait_s=WAIT_S,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
@@ -12,29 +11,42 @@ from picloud.dispatcher.verdict import Dead, Delivered, PutBack, Retry, Verdict
 from picloud.services.array_literal import array_literal
 from picloud.services.execution_rows import ExecutionRow, insert_executions
 from picloud.services.outbox_sql import DELIVERY_COLUMNS, EVENT_COPY, delivery_columns_of
+from picloud.services.prepared import Prepared
 
-_FENCE = "o.id = r.id AND o.attempt = r.attempt AND o.epoch = %s"
-_DELIVERED = f"""
-    DELETE FROM outbox AS o USING unnest(%s::uuid[], %s::int[]) AS r(id, attempt) WHERE {_FENCE} RETURNING o.id
-"""  # noqa: S608
-_RETRY = f"""
+_FENCE = "o.id = r.id AND o.attempt = r.attempt AND o.epoch = $1::bigint"
+_DELIVERED = Prepared(
+    "picloud_delivered",
+    f"""
+    DELETE FROM outbox AS o USING unnest($2::uuid[], $3::int[]) AS r(id, attempt) WHERE {_FENCE} RETURNING o.id::text
+    """,  # noqa: S608
+)
+_RETRY = Prepared(
+    "picloud_retry",
+    f"""
     UPDATE outbox AS o SET due = now() + make_interval(secs => r.delay_s), epoch = NULL, manual = false
-    FROM unnest(%s::uuid[], %s::int[], %s::float8[]) AS r(id, attempt, delay_s) WHERE {_FENCE} RETURNING o.id
-"""  # noqa: S608
-_PUT_BACK = f"""
+    FROM unnest($2::uuid[], $3::int[], $4::float8[]) AS r(id, attempt, delay_s) WHERE {_FENCE} RETURNING o.id::text
+    """,  # noqa: S608
+)
+_PUT_BACK = Prepared(
+    "picloud_put_back",
+    f"""
     UPDATE outbox AS o SET due = now() + make_interval(secs => r.delay_s), epoch = NULL, attempt = o.attempt - 1
-    FROM unnest(%s::uuid[], %s::int[], %s::float8[]) AS r(id, attempt, delay_s) WHERE {_FENCE} RETURNING o.id
-"""  # noqa: S608
+    FROM unnest($2::uuid[], $3::int[], $4::float8[]) AS r(id, attempt, delay_s) WHERE {_FENCE} RETURNING o.id::text
+    """,  # noqa: S608
+)
 # The attempt that is written down is the last one that ran, which is not always the one that was claimed.
-_DEAD = f"""
+_DEAD = Prepared(
+    "picloud_dead",
+    f"""
     WITH gone AS (
-        DELETE FROM outbox AS o USING unnest(%s::uuid[], %s::int[], %s::int[], %s::json[]) AS r(id, attempt, ran, error)
+        DELETE FROM outbox AS o USING unnest($2::uuid[], $3::int[], $4::int[], $5::json[]) AS r(id, attempt, ran, error)
         WHERE {_FENCE} RETURNING {delivery_columns_of("o").replace("o.attempt", "r.ran AS attempt")}, r.error
     )
     INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id)
     SELECT {delivery_columns_of("gone")}, 'dead', {EVENT_COPY}, gone.error, e.trace_id
-    FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id
-"""  # noqa: S608
+    FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id::text
+    """,  # noqa: S608
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +69,19 @@ def settle(cursor: Cursor, epoch: int, ended: Sequence[Ended]) -> list[Ended]:
     return settled
 
 
-def _delivered(cursor: Cursor, epoch: int, items: Sequence[Ended]) -> set[UUID]:
-    return _changed(cursor, _DELIVERED, (*_keys(items), epoch)) if items else set()
+def _delivered(cursor: Cursor, epoch: int, items: Sequence[Ended]) -> set[str]:
+    return _changed(cursor, _DELIVERED, (epoch, *_keys(items))) if items else set()
 
 
-def _postponed(cursor: Cursor, epoch: int, statement: str, items: Sequence[Ended]) -> set[UUID]:
+def _postponed(cursor: Cursor, epoch: int, statement: Prepared, items: Sequence[Ended]) -> set[str]:
     delays = (item.verdict.delay_s for item in items if isinstance(item.verdict, Retry | PutBack))
-    return _changed(cursor, statement, (*_keys(items), array_literal(delays), epoch)) if items else set()
+    return _changed(cursor, statement, (epoch, *_keys(items), array_literal(delays))) if items else set()
 
 
-def _dead(cursor: Cursor, epoch: int, items: Sequence[Ended]) -> set[UUID]:
+def _dead(cursor: Cursor, epoch: int, items: Sequence[Ended]) -> set[str]:
     ran = (item.claimed.attempts.attempt - (item.row is None) for item in items)
     errors = (msgspec.json.encode(item.verdict.error).decode() for item in items if isinstance(item.verdict, Dead))
-    parameters = (*_keys(items), array_literal(ran), array_literal(errors), epoch)
+    parameters = (epoch, *_keys(items), array_literal(ran), array_literal(errors))
     return _changed(cursor, _DEAD, parameters) if items else set()
 
 
@@ -77,6 +89,6 @@ def _keys(items: Sequence[Ended]) -> tuple[str, str]:
     return by_key([item.claimed for item in items])
 
 
-def _changed(cursor: Cursor, statement: str, parameters: tuple[object, ...]) -> set[UUID]:
-    cursor.execute(statement, parameters)
+def _changed(cursor: Cursor, statement: Prepared, parameters: tuple[object, ...]) -> set[str]:
+    statement.execute(cursor, *parameters)
     return {row[0] for row in cursor.fetchall()}

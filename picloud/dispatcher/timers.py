@@ -6,6 +6,8 @@ from enum import Enum, auto
 class Timer(Enum):
     DUE = auto()
     """A delivery becomes due."""
+    SETTLE = auto()
+    """What has ended has waited long enough for company in its commit."""
     RENEW = auto()
     """Leases have to be renewed."""
     ANNOUNCE = auto()
@@ -35,8 +37,9 @@ class Timers:
         """Set it, unless it will go off before."""
         self._at[timer] = min(at, self._at.get(timer, at))
 
-    def is_set(self, timer: Timer) -> bool:
-        return timer in self._at
+    def ahead(self, timer: Timer, now: float) -> bool:
+        """Whether it is set and has not gone off."""
+        return self._at.get(timer, now) > now
 
     def went_off(self, timer: Timer, now: float) -> bool:
         """Whether it was set and has gone off; if so it is set no more."""

@@ -13,9 +13,13 @@ from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import Connection
 
 from picloud.services.array_literal import array_literal
+from picloud.services.prepared import Prepared
 from picloud.services.runner import RunResult
 
 log = logging.getLogger("picloud.execution")
+
+AnyId = UUID | str
+"""An id, or its text where it only passes through."""
 
 _encode = msgspec.json.Encoder().encode
 _COLUMNS = {
@@ -43,8 +47,11 @@ _COLUMNS = {
     "error": "json",
     "trace_id": "uuid",
 }
-_ARRAYS = ", ".join(f"%s::{kind}[]" for kind in _COLUMNS.values())
-_INSERT = f"INSERT INTO executions ({', '.join(_COLUMNS)}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608
+_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_COLUMNS.values(), 1))
+_INSERT = Prepared(
+    "picloud_record",
+    f"INSERT INTO executions ({', '.join(_COLUMNS)}) SELECT * FROM unnest({_ARRAYS})",  # noqa: S608
+)
 _values = attrgetter(*_COLUMNS)
 
 
@@ -54,9 +61,9 @@ class ExecutionRow:
 
     id: UUID
     app_id: UUID
-    delivery_id: UUID | None
-    event_id: UUID
-    trigger_id: UUID | None
+    delivery_id: AnyId | None
+    event_id: AnyId
+    trigger_id: AnyId | None
     script_id: UUID
     script: str
     version: int | None
@@ -74,7 +81,7 @@ class ExecutionRow:
     result: str | None
     logs: str
     error: str | None
-    trace_id: UUID
+    trace_id: AnyId
 
     def size_bytes(self) -> int:
         """What the row weighs while it waits to be written, about."""
@@ -85,13 +92,13 @@ def execution_row(
     run: RunResult,
     *,
     kind: str,
-    event_id: UUID,
-    trace_id: UUID,
+    event_id: AnyId,
+    trace_id: AnyId,
     attempt: int = 1,
     max_attempts: int = 1,
     manual: bool = False,
-    delivery_id: UUID | None = None,
-    trigger_id: UUID | None = None,
+    delivery_id: AnyId | None = None,
+    trigger_id: AnyId | None = None,
     event: bytes | None = None,
 ) -> ExecutionRow:
     """The row of a run. `event` (JSON) only where no row of `events` holds it: for a call by HTTP."""
@@ -132,7 +139,7 @@ def psycopg2_cursor(connection: Connection) -> Cursor:
 def insert_executions(cursor: Cursor, rows: Sequence[ExecutionRow]) -> None:
     """Write the rows in one statement. Commit is the caller's. Raises psycopg2's errors."""
     if rows:
-        cursor.execute(_INSERT, [array_literal(column) for column in zip(*map(_values, rows), strict=True)])
+        _INSERT.execute(cursor, *(array_literal(column) for column in zip(*map(_values, rows), strict=True)))
 
 
 def log_execution(row: ExecutionRow) -> None:
