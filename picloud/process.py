@@ -45,7 +45,9 @@ class Process:
             raise SettingsError("PICLOUD_DATABASE_URL is not set. `picloud serve` runs a PostgreSQL of its own.")
         engine = make_engine(url, pool_size=settings.database_pool_size)
         migrate(engine)
-        runtime, wakeup = _runtime(settings, engine, executor or Executor())
+        runtime, wakeup = _runtime(
+            settings, engine, executor or Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers)
+        )
         dispatcher = Dispatcher(
             engine, runtime.runner, runtime.app_codes, wakeup, settings, completions=runtime.completions
         )

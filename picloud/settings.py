@@ -53,6 +53,9 @@ class Settings:
     )
     sandbox_workers: int = _setting(4, "Handlers that run at the same time.")
     sandbox_wait_s: float = _setting(10.0, "How long an HTTP call waits for a free worker before it gets a 503.")
+    sandbox_i_accept_unconfined_handlers: bool = _setting(
+        False, "Run handlers even where the kernel can't confine them: whoever writes one then owns the box."
+    )
     handler_cpu_ms: int = _setting(10_000, "CPU time a run may use.")
     handler_wall_ms: int = _setting(
         30_000, "Time a run by HTTP may take; runs by a trigger have the trigger's `timeout_s`."
@@ -93,11 +96,14 @@ class Settings:
         return cls(**given)
 
 
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
 def _read(item: Field[Any], text: str, key: str) -> Any:
     kind = item.type if isinstance(item.type, type) else Path
     try:
-        value = kind(text)
-    except ValueError:
+        value = _BOOLEANS[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
         raise SettingsError(f"{key} is {text!r}, but has to be of the type {kind.__name__}.") from None
     if kind in (int, float) and not value > 0:
         raise SettingsError(f"{key} is {text!r}, but has to be above zero.")

@@ -7,6 +7,7 @@ import click
 
 COMMANDS: Mapping[str, str] = {
     "admin": "Users who may administer this instance.",
+    "doctor": "Say what confines handlers on this machine, and what is missing.",
     "keys": "API keys.",
     "migrate": "Bring the database up to date.",
     "serve": "Run PiCloud: web server, dispatcher and sandbox, with a PostgreSQL of its own if none is given.",

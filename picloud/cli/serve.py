@@ -19,7 +19,7 @@ def command(listen: str | None, data_dir: Path | None, sample: bool) -> None:
     settings = load_settings(listen=listen, data_dir=data_dir)
     supervisor = Supervisor()  # a stop signal that comes while we start is kept until all can be ended in order
     # Early, while this process is small and has no secrets, connections or threads.
-    executor = Executor()
+    executor = Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers)
     executor.start()
     serving = importlib.import_module("picloud.cli.serving")
     sys.exit(serving.serve(settings, supervisor, executor, sample))

@@ -1,5 +1,6 @@
 """`picloud serve`, once its sandbox is started: everything heavy is imported from here."""
 
+import logging
 import shlex
 import socket
 import sys
@@ -19,16 +20,18 @@ from picloud.crypto import KeyFileError
 from picloud.logs import configure_logging
 from picloud.postgres import Cluster, PostgresError
 from picloud.process import Process
-from picloud.sandbox_pool.executor import Executor
+from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.services.sample import SampleMail, SampleService
 from picloud.settings import Settings
 from picloud.views.server import WebServer, listen
+
+log = logging.getLogger("picloud.serve")
 
 DRAIN_S = 10.0
 BODY_HEADROOM = 4
 
 
-@plain_errors(PostgresError, SQLAlchemyError, KeyFileError, OSError, ValueError)
+@plain_errors(PostgresError, SQLAlchemyError, KeyFileError, ExecutorGone, OSError, ValueError)
 def serve(settings: Settings, supervisor: Supervisor, executor: Executor, sample: bool) -> int:
     """Serves until a stop signal; the exit code. Everything is ended here, in the reverse order of its start."""
     configure_logging(settings.log_level)
@@ -43,9 +46,22 @@ def serve(settings: Settings, supervisor: Supervisor, executor: Executor, sample
         process = Process.start(settings, executor=executor, database_url=url)
         stack.callback(process.stop, DRAIN_S)
         _start_web(process, settings, listening, stack)
+        _warn_of_gaps(executor)
         _greet(process, settings, listening, sample)
         _watch(supervisor, cluster)
     return 0
+
+
+def _warn_of_gaps(executor: Executor) -> None:
+    """One line for each required layer that does not hold. Without the setting handlers are refused, see /readyz."""
+    try:
+        broken = [layer for layer in executor.examined() if layer.required and not layer.holds]
+    except ExecutorGone as error:
+        log.error("no handler can run", extra={"fields": {"detail": str(error)}})
+        return
+    for layer in broken:
+        fields = {"layer": layer.name, "detail": layer.detail}
+        log.error("handlers are not confined on this machine", extra={"fields": fields})
 
 
 def _listen(address: str) -> socket.socket:
