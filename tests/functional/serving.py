@@ -42,11 +42,20 @@ class Child:
 
     @property
     def argv(self) -> list[str]:
-        return Path(f"/proc/{self.pid}/cmdline").read_bytes().decode().split("\0")
+        return self._read("cmdline").split("\0")
 
     @property
     def environ(self) -> str:
-        return Path(f"/proc/{self.pid}/environ").read_bytes().decode()
+        """Empty where not even its own user may read it."""
+        try:
+            return self._read("environ")
+        except PermissionError:
+            return ""
+
+    def _read(self, name: str) -> str:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return Path(f"/proc/{self.pid}/{name}").read_bytes().decode()
+        return ""
 
     def kill(self) -> None:
         """SIGKILL, unless its number is another's by now."""
