@@ -1,8 +1,13 @@
 """A delivery's way through claim, run and settle."""
 
+import os
+
+import pytest
+
 from picloud.domain.delivery import RetryPolicy
+from picloud.domain.errors import Conflict
 from picloud.domain.kinds import EventKind
-from tests.integration.conftest import QUICK, World
+from tests.integration.conftest import World
 
 ECHO = """
 def handler(ctx):
@@ -141,6 +146,26 @@ def test_the_active_version_of_the_moment_runs(world: World) -> None:
     assert (run.version, run.result) == (2, 2)
 
 
+def test_a_large_event_arrives_whole(world: World) -> None:
+    script = world.script("def handler(ctx):\n    return ctx.event.manual.text[-3:] + str(len(ctx.event.manual.text))")
+    noise = os.urandom(200_000).hex() + "é\u2028!"
+    [delivery] = world.enqueue(script, {"text": noise})
+    with world.node():
+        [run] = world.until(lambda: world.executions(delivery))
+    assert run.result == "é\u2028!400003"
+
+
+def test_a_delivery_without_its_event_is_a_dead_letter(world: World) -> None:
+    [delivery] = world.enqueue(world.script("def handler(ctx):\n    return 1"))
+    world.change("DELETE FROM events")
+    with world.node():
+        [letter] = world.until(world.dead)
+    assert (letter.id, letter.attempt, letter.event, letter.error["type"]) == (delivery, 0, None, "EventGone")
+    with pytest.raises(Conflict), world.outbox() as outbox:
+        outbox.replay(world.app_id, delivery, principal=world.principal)
+    assert world.dead()
+
+
 def test_nothing_can_be_run_nothing_is_lost(world: World) -> None:
     script = world.script("def handler(ctx):\n    return 1")
     world.change("UPDATE scripts SET kind = 'module'")
@@ -149,4 +174,3 @@ def test_nothing_can_be_run_nothing_is_lost(world: World) -> None:
         row = world.until(lambda: [row for row in world.waiting() if row.later and row.epoch is None])[0]
     assert (row.id, row.attempt) == (delivery, 0)
     assert not world.executions()
-    assert QUICK.max_attempts == 3

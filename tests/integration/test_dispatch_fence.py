@@ -49,6 +49,17 @@ def test_a_node_that_lost_a_delivery_leaves_nothing_of_its_run(world: World, end
     assert not world.dead()
 
 
+@pytest.mark.parametrize("change", ["epoch = 2000000", "attempt = attempt + 1"])
+def test_the_fence_looks_at_the_node_and_at_the_attempt(world: World, change: str) -> None:
+    """Given back and claimed by another node it has the same attempt; claimed again by the same node, the same epoch."""
+    [delivery] = world.enqueue(world.script(OK))
+    with world.node(gated=True, lease_s=600) as node:
+        node.gate.wait_until_reached()
+        world.change(f"UPDATE outbox SET {change}")
+    assert [row.id for row in world.waiting()] == [delivery]
+    assert not world.executions()
+
+
 def test_what_was_lost_does_not_keep_the_rest_of_its_batch_from_being_settled(world: World) -> None:
     lost, kept = world.enqueue(world.script(OK), times=2)
     with world.node(gated=True, lease_s=600) as node:

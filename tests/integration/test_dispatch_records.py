@@ -124,3 +124,25 @@ def test_every_execution_is_one_line_of_the_log(world: World, caplog: pytest.Log
     fields = line.fields  # type: ignore[attr-defined]
     assert (fields["execution_id"], fields["delivery_id"]) == (str(run.id), str(delivery))
     assert (fields["script"], fields["status"], fields["attempt"]) == ("main", "ok", 1)
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\U0001f600 é", '"\\', "\x1b[2J\r\n", "{}", "\u2028"])
+def test_whatever_a_handler_says_is_kept(world: World, text: str) -> None:
+    script = world.script(
+        "def handler(ctx):\n"
+        "    text = ctx.event.manual.text\n"
+        "    ctx.log.info(text, **{'field': text})\n"
+        "    print(text)\n"
+        "    if ctx.event.attempt == 1:\n"
+        "        raise ValueError(text)\n"
+        "    return {text: [text]}\n"
+    )
+    [delivery] = world.enqueue(script, {"text": text})
+    with world.node():
+        world.until(lambda: not world.waiting())
+    failed, done = world.executions(delivery)
+    assert (failed.status, done.status) == ("error", "ok")
+    assert failed.error["type"] == "ValueError"
+    assert len(failed.logs) == len(done.logs) == 2
+    assert failed.error["message"] == done.logs[0]["fields"]["field"] == text
+    assert done.result == {text: [text]}
