@@ -73,6 +73,9 @@ class Settings:
     trigger_dispatch_mode: str = _setting(
         "async", "`dispatch_mode` of a trigger created without it, where its kind has a choice."
     )
+    kv_max_entries: int = _setting(100_000, "Entries that one app's store may hold.")
+    kv_max_bytes: int = _setting(64 * 1024 * 1024, "Size of what one app's store may hold, keys and values as JSON.")
+    kv_value_max_bytes: int = _setting(256 * 1024, "Size of one value in a store, as JSON.")
     dispatch_batch: int = _setting(50, "Deliveries that a node claims at once.")
     lease_s: float = _setting(30.0, "After so long without a sign of life a node's deliveries go to another one.")
     backlog_max: int = _setting(100_000, "Deliveries that may wait before new ones are answered with 503.")

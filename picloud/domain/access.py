@@ -45,6 +45,10 @@ class Capability(StrEnum):
     ROUTE_WRITE = "route.write"
     ROUTE_CALL = "route.call"
     """Call a route whose access is `key`."""
+    KV_READ = "kv.read"
+    KV_WRITE = "kv.write"
+    APP_MANAGE_SECRETS = "app.manage_secrets"
+    """See the names of secrets, set and delete them. Their values are seen by handlers alone."""
     LOG_READ = "log.read"
     """See executions, deliveries and dead letters, with what went in and came out."""
     DELIVERY_MANAGE = "delivery.manage"
@@ -62,12 +66,14 @@ _VIEWER = frozenset(
         Capability.LOG_READ,
     }
 )
-_EDITOR = _VIEWER | {Capability.SCRIPT_WRITE, Capability.ROUTE_WRITE}
+_EDITOR = _VIEWER | {Capability.SCRIPT_WRITE, Capability.ROUTE_WRITE, Capability.KV_READ}
 _APP_ADMIN = _EDITOR | {
     Capability.APP_UPDATE,
     Capability.APP_DELETE,
     Capability.APP_MANAGE_MEMBERS,
     Capability.APP_MANAGE_TRIGGERS,
+    Capability.APP_MANAGE_SECRETS,
+    Capability.KV_WRITE,
     Capability.DELIVERY_MANAGE,
 }
 _MEMBER = frozenset({Capability.SELF_READ, Capability.SELF_MANAGE_KEYS})

@@ -7,11 +7,13 @@ from picloud.models.dead_letter import DeadLetter
 from picloud.models.email_trigger import EmailTriggerDetails, InboundDedupeKey, InboundSecret
 from picloud.models.event import Event
 from picloud.models.execution import Execution, ExecutionStatus
+from picloud.models.kv_entry import KvEntry, KvUsage
 from picloud.models.master_key import KnownMasterKey
 from picloud.models.node import NODE_EPOCH
 from picloud.models.outbox import Outbox
 from picloud.models.route import Route
 from picloud.models.script import Script, ScriptVersion
+from picloud.models.secret import Secret
 from picloud.models.trigger import Trigger
 from picloud.models.user import User
 
@@ -29,10 +31,13 @@ __all__ = [
     "InboundDedupeKey",
     "InboundSecret",
     "KnownMasterKey",
+    "KvEntry",
+    "KvUsage",
     "Outbox",
     "Route",
     "Script",
     "ScriptVersion",
+    "Secret",
     "Trigger",
     "User",
 ]
