@@ -169,6 +169,12 @@ class Serving:
         return Client(self, self.key)
 
     @property
+    def itself(self) -> Child:
+        found = read_process(self.pid)
+        assert found is not None
+        return found
+
+    @property
     def executor(self) -> Child:
         """Our child that keeps the zygote. The zygote is its only child, the workers are the zygote's."""
         [found] = [child for child in children(self.pid) if "picloud.sandbox_pool.zygote" in child.argv]
@@ -227,9 +233,10 @@ class Serving:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and wait for the end. The exit code; negative: the signal that killed it."""
-        assert self.process is not None
-        self.process.send_signal(number)
-        return self.process.wait(EXIT_S)
+        process = self.process
+        assert process is not None
+        process.send_signal(number)
+        return process.wait(EXIT_S)
 
     def kill(self) -> None:
         """SIGKILL to the main process alone."""
