@@ -49,6 +49,7 @@ class Child:
             )
         self._greeting: dict[str, Any] | None = None
         self.pid = self._process.pid
+        self.pidfd = os.pidfd_open(self.pid)
         self.started = time.monotonic()
         self.forks = 0
         self.living = 0
@@ -89,6 +90,9 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
         try:

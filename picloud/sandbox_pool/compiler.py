@@ -1,5 +1,6 @@
 """Compiling, from the trusted side: in a throw-away worker of its own, because sources are hostile to compilers too."""
 
+import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
@@ -67,15 +68,12 @@ class Compiler:
         worker = self._executor.spawn(LIMITS.memory_bytes)
         caps: dict[int, int] = {Kind.COMPILED: frames.COMPILED_CAP_BYTES}
         try:
-            worker.sock.settimeout(LIMITS.wall_ms / 1000)
             watch = Watch(worker, LIMITS)
             worker.channel.send(Kind.COMPILE, request)
             while (frame := worker.channel.take(caps)) is None:
-                worker.sock.settimeout(watch.patience_s())
-                try:
+                worker.be_patient(watch.patience_s())
+                with contextlib.suppress(BlockingIOError):
                     worker.channel.fill()
-                except TimeoutError:
-                    continue
             return frames.decode_compiled(frame[1])
         except (OSError, EOFError, Expired, ProtocolError, msgspec.DecodeError):
             name = next(iter(sources))

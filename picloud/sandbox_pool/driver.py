@@ -20,7 +20,6 @@ HostCalls = Callable[[str, Mapping[str, Any]], Any]
 """(verb, arguments) -> a JSON value. Raises HostError for what the handler should see; anything else that it raises
 ends the run and comes out of `Pool.run`."""
 
-SEND_TIMEOUT_S = 5.0
 _HARD_MESSAGES = {
     Status.cpu: "the handler used up its CPU time",
     Status.wall: "the handler took too long",
@@ -59,7 +58,6 @@ class Run:
 
         Raises what `host` raised, if it wasn't a HostError (then, too, the worker must be killed).
         """
-        peak_before = self._worker.memory()[0]
         watch = Watch(self._worker, self._job.limits)
         try:
             self._converse(watch, opening)
@@ -73,16 +71,14 @@ class Run:
             self._hard(Status.protocol, str(error))
         except (EOFError, OSError):
             self._hard(Status.crash)
-        self._measure(watch, peak_before)
+        self._measure(watch)
         return self._outcome
 
-    def _measure(self, watch: Watch, peak_before: int) -> None:
+    def _measure(self, watch: Watch) -> None:
         self._outcome.wall_ms = (time.monotonic_ns() - watch.started_ns) / 1e6
         with contextlib.suppress(OSError):
             self._outcome.cpu_ms = watch.cpu_used_ns() / 1e6
-        peak, present = self._worker.memory()
-        used = peak if peak > peak_before else present
-        self._outcome.memory_peak_bytes = max(0, used - self._worker.base_bytes)
+        self._outcome.memory_peak_bytes = self._worker.growth()
 
     def _converse(self, watch: Watch, opening: list[tuple[Kind, bytes]]) -> None:
         worker, limits = self._worker, self._job.limits
@@ -99,19 +95,16 @@ class Run:
         while True:
             frame = worker.channel.take(caps)
             if frame is None:
-                worker.sock.settimeout(watch.patience_s())
-                try:
+                worker.be_patient(watch.patience_s())
+                with contextlib.suppress(BlockingIOError):
                     worker.channel.fill()
-                except TimeoutError:
-                    continue
             elif self._handle(*frame):
                 return
 
     def _send(self, kind: Kind, body: bytes) -> None:
-        self._worker.sock.settimeout(SEND_TIMEOUT_S)
         try:
             self._worker.channel.send(kind, body)
-        except TimeoutError:
+        except BlockingIOError:
             raise ProtocolError("the worker doesn't read") from None
 
     def _handle(self, kind: int, body: bytes) -> bool:

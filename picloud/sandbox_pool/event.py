@@ -56,9 +56,12 @@ _DERIVED = {
 }
 
 
-def decode_event(body: bytes | str) -> Record:
+_decode = json.JSONDecoder(object_hook=Record).decode
+
+
+def decode_event(body: bytes) -> Record:
     """The event of a run, from its JSON. Every object in it is a `Record`."""
-    event: Record = json.loads(body, object_hook=Record)
+    event: Record = _decode(str(body, "utf-8"))
     http = event.get("http")
     if type(http) is Record:
         event["http"] = HttpRecord(http)

@@ -83,9 +83,8 @@ class Executor:
             return self._spawn(memory_bytes)
 
     def keeps(self, worker: WorkerProcess) -> bool:
-        """Whether `worker` lives and may take another event: when its child dies, it follows within moments."""
-        child = self._child
-        return child is not None and worker.child is child and child.running() and worker.alive()
+        """Whether `worker` lives and may take another event: it may not when its child has been replaced."""
+        return worker.child is self._child and worker.alive()
 
     def bury(self, worker: WorkerProcess) -> Exit | None:
         """Kills and forgets `worker`; says how it ended (which may have been before), None where that isn't known."""

@@ -4,8 +4,8 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 
 from picloud.sandbox_pool.breaker import Breaker
 from picloud.sandbox_pool.code_problem import CodeProblem
@@ -66,12 +66,11 @@ class Pool:
         key = (job.app, job.code.key, job.code.entry)
         if pause_s := self._breaker.wait_s(key, time.monotonic()):
             raise Tripped(pause_s)
-        with self._place(wait_s):
-            try:
-                load = self._compiler.load_frame(job.app, job.code)
-            except CodeRefused as refused:
-                return _refused(job, refused)
-            outcome = self._run_in(self._seats.take(job), job, host, load)
+        self._sit_down(wait_s)
+        try:
+            outcome = self._run(job, host)
+        finally:
+            self._free.release()
         if outcome.status in SURVIVED:
             self._breaker.survived(key)
         else:
@@ -89,16 +88,19 @@ class Pool:
         self._housekeeper.join(timeout=5)
         self._seats.close()
 
-    @contextmanager
-    def _place(self, wait_s: float) -> Iterator[None]:
+    def _sit_down(self, wait_s: float) -> None:
         if not self._free.acquire(timeout=max(0.0, wait_s)):
             raise Busy(f"no worker was free within {wait_s} s")
-        try:
-            if self._closed:
-                raise Busy("the pool has been closed")
-            yield
-        finally:
+        if self._closed:
             self._free.release()
+            raise Busy("the pool has been closed")
+
+    def _run(self, job: Job, host: HostCalls | None) -> Outcome:
+        try:
+            load = self._compiler.load_frame(job.app, job.code)
+        except CodeRefused as refused:
+            return _refused(job, refused)
+        return self._run_in(self._seats.take(job), job, host, load)
 
     def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> Outcome:
         reusable = False
@@ -113,7 +115,8 @@ class Pool:
                 ended = self._seats.end(seat)
         if not reusable:
             amend(outcome, ended, seat.base_resident_bytes)
-        self._chores.put(seat)
+        if self._seats.untidy():
+            self._chores.put(seat)
         return outcome
 
     def _keep_house(self) -> None:

@@ -6,6 +6,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,8 +16,8 @@ from picloud.sandbox_pool.protocol import Channel
 if TYPE_CHECKING:
     from picloud.sandbox_pool.child import Child
 
-_PEAK = re.compile(rb"VmPeak:\s*(\d+) kB")
-_SIZE = re.compile(rb"VmSize:\s*(\d+) kB")
+SEND_TIMEOUT_MS = 5_000
+_MEMORY = re.compile(rb"VmPeak:\s*(\d+) kB\nVmSize:\s*(\d+) kB")
 _RESIDENT = re.compile(rb"VmHWM:\s*(\d+) kB")
 
 
@@ -41,15 +42,29 @@ class WorkerProcess:
         self.child = child
         self.memory_bytes = memory_bytes
         self.pid = _pid_of(pidfd)
+        self._ended = select.poll()
+        self._ended.register(pidfd, select.POLLIN)
+        self._ended.register(child.pidfd, select.POLLIN)
+        self._patience_ms = 0
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_TIMEOUT_MS))
         self._clock = (~self.pid << 3) | 2  # CPUCLOCK_SCHED of a process, as clock_getcpuclockid(3) makes it
         self._status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY)
-        self.base_bytes = self.memory()[1]
+        self._peak_bytes, self.base_bytes = self.memory()
+        self.size_bytes = self.base_bytes
 
     def alive(self) -> bool:
-        """False once it has exited, reaped or not."""
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        return not poll.poll(0)
+        """False once it has exited, reaped or not, or its executor has, whose death it follows within moments."""
+        return not self._ended.poll(0)
+
+    def be_patient(self, seconds: float) -> None:
+        """Sets for how long a read may wait (rounded up to a millisecond) before it raises BlockingIOError.
+
+        By a socket option, so that a read is one system call and the usual run sets nothing at all.
+        """
+        patience_ms = int(seconds * 1000) + 1
+        if patience_ms != self._patience_ms:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(patience_ms))
+            self._patience_ms = patience_ms
 
     def cpu_ns(self) -> int:
         """CPU time used so far. Raises OSError when it has ended."""
@@ -57,17 +72,23 @@ class WorkerProcess:
 
     def memory(self) -> tuple[int, int]:
         """(greatest, present) size of its address space in bytes. (0, 0) when it has ended."""
-        return self._status_bytes(_PEAK), self._status_bytes(_SIZE)
+        try:
+            found = _MEMORY.search(os.pread(self._status, 1024, 0))
+        except OSError:
+            return 0, 0
+        return (int(found[1]) * 1024, int(found[2]) * 1024) if found else (0, 0)
+
+    def growth(self) -> int:
+        """By how many bytes it has been larger than at birth since the last call; where it stayed under an earlier
+        peak, by how many it is larger now."""
+        peak, self.size_bytes = self.memory()
+        most = peak if peak > self._peak_bytes else self.size_bytes
+        self._peak_bytes = peak
+        return max(0, most - self.base_bytes)
 
     def resident_bytes(self) -> int:
         """Greatest resident size so far, in bytes; 0 when it has ended."""
-        return self._status_bytes(_RESIDENT)
-
-    def _status_bytes(self, field: re.Pattern[bytes]) -> int:
-        try:
-            found = field.search(os.pread(self._status, 4096, 0))
-        except OSError:
-            return 0
+        found = _RESIDENT.search(os.pread(self._status, 1024, 0))
         return int(found[1]) * 1024 if found else 0
 
     def signal(self, number: signal.Signals) -> None:
@@ -85,6 +106,10 @@ class WorkerProcess:
         self.sock.close()
         os.close(self.pidfd)
         os.close(self._status)
+
+
+def _timeval(milliseconds: int) -> bytes:
+    return struct.pack("@ll", milliseconds // 1000, milliseconds % 1000 * 1000)
 
 
 def _pid_of(pidfd: int) -> int:

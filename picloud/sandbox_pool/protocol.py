@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 HEADER = struct.Struct("!IB")
-READ_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 
 
 class Kind(IntEnum):
@@ -51,7 +51,7 @@ class Channel:
         self._buffer = bytearray()
 
     def send(self, kind: int, body: bytes) -> None:
-        """Raises OSError when the other end is gone, TimeoutError by the socket's timeout."""
+        """Raises OSError when the other end is gone, BlockingIOError by the socket's SO_SNDTIMEO."""
         self._sock.sendall(HEADER.pack(len(body), kind) + body)
 
     def receive(self, caps: Mapping[int, int]) -> tuple[int, bytes]:
@@ -61,7 +61,7 @@ class Channel:
         return frame
 
     def fill(self) -> None:
-        """Reads once. Raises EOFError when the other end has closed, TimeoutError by the socket's timeout."""
+        """Reads once. Raises EOFError when the other end has closed, BlockingIOError by the socket's SO_RCVTIMEO."""
         data = self._sock.recv(READ_BYTES)
         if not data:
             raise EOFError("the other end has closed")

@@ -62,7 +62,7 @@ class Seats:
         """Keeps the worker for its app's next event, or ends it where it has served its time."""
         seat.events += 1
         seat.idle_since = time.monotonic()
-        worn = seat.events >= MAX_EVENTS or seat.worker.memory()[1] - seat.worker.base_bytes > MAX_GROWTH_BYTES
+        worn = seat.events >= MAX_EVENTS or seat.worker.size_bytes - seat.worker.base_bytes > MAX_GROWTH_BYTES
         with self._lock:
             if not worn and not self._closed:
                 self._running.discard(seat)
@@ -75,6 +75,13 @@ class Seats:
         with self._lock:
             self._running.discard(seat)
         return self._executor.bury(seat.worker)
+
+    def untidy(self) -> bool:
+        """Whether `tidy` would do anything worth waking for."""
+        idle = self._idle
+        return len(self._spares) < self._wanted_spares or bool(
+            idle and time.monotonic() - idle[0].idle_since > MAX_IDLE_S
+        )
 
     def tidy(self, now: float) -> None:
         """Ends what has been idle for long and forks what spares are missing. Raises ExecutorGone."""

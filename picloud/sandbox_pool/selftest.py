@@ -49,7 +49,7 @@ def examine(spawn: Spawn, bury: Bury, namespaces: Iterable[str], missing: Mappin
 
 
 def _ask(worker: WorkerProcess, request: Mapping[str, object]) -> dict[str, list[str]]:
-    worker.sock.settimeout(_TIMEOUT_S)
+    worker.be_patient(_TIMEOUT_S)
     worker.channel.send(Kind.PROBE, json.dumps(request).encode())
     _, body = worker.channel.receive(_CAPS)
     reply: dict[str, list[str]] = json.loads(body)

@@ -40,7 +40,7 @@ class Worker:
         self._sources: dict[str, str] = {}
         self._entry = ""
         self._context: dict[str, Any] = {}
-        self._ballast: bytearray | None = None
+        self._ballast: bytearray | None = bytearray(_BALLAST_BYTES)  # room for the report when memory runs out
 
     def serve(self) -> None:
         """Returns when the driver has closed, or when this worker is spent."""
@@ -97,7 +97,6 @@ class Worker:
         self._alarm.limits = message["limits"]
 
     def _run(self, body: bytes) -> None:
-        self._ballast = bytearray(_BALLAST_BYTES)  # to have room for the report when memory runs out
         alarm = self._alarm
         try:
             alarm.armed = True
