@@ -3,14 +3,18 @@
 from picloud.models.api_key import ApiKey
 from picloud.models.app import App, AppMember
 from picloud.models.base import Base
+from picloud.models.cron_trigger import CronTriggerDetails
 from picloud.models.dead_letter import DeadLetter
+from picloud.models.dead_letter_trigger import DeadLetterTriggerDetails
 from picloud.models.email_trigger import EmailTriggerDetails, InboundDedupeKey, InboundSecret
 from picloud.models.event import Event
 from picloud.models.execution import Execution, ExecutionStatus
 from picloud.models.kv_entry import KvEntry, KvUsage
+from picloud.models.kv_trigger import KvTriggerDetails
 from picloud.models.master_key import KnownMasterKey
 from picloud.models.node import NODE_EPOCH
 from picloud.models.outbox import Outbox
+from picloud.models.queue_trigger import QueueTriggerDetails
 from picloud.models.route import Route
 from picloud.models.script import Script, ScriptVersion
 from picloud.models.secret import Secret
@@ -23,7 +27,9 @@ __all__ = [
     "App",
     "AppMember",
     "Base",
+    "CronTriggerDetails",
     "DeadLetter",
+    "DeadLetterTriggerDetails",
     "EmailTriggerDetails",
     "Event",
     "Execution",
@@ -32,8 +38,10 @@ __all__ = [
     "InboundSecret",
     "KnownMasterKey",
     "KvEntry",
+    "KvTriggerDetails",
     "KvUsage",
     "Outbox",
+    "QueueTriggerDetails",
     "Route",
     "Script",
     "ScriptVersion",

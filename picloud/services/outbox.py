@@ -15,8 +15,8 @@ from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind
 from picloud.services import outbox_sql as sql
 from picloud.services.principals import Principal
-from picloud.services.sessions import after_commit, listeners
 from picloud.services.sessions import session_factory as session_factory
+from picloud.services.sessions import wake_dispatcher
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +68,13 @@ class OutboxService:
         }
         if self._session.execute(sql.ENQUEUE, values).first() is None:
             raise Unavailable(f"{self._backlog_max} deliveries of the app wait already.", code="backlog_full")
-        self._wake()
+        wake_dispatcher(self._session)
         return delivery_id
 
     def retry_now(self, app_id: UUID, delivery_id: UUID) -> None:
         """Try a waiting delivery at once; the attempt is a manual one. Raises NotFound, Conflict."""
         self._change_waiting(sql.RETRY_NOW, app_id, delivery_id)
-        self._wake()
+        wake_dispatcher(self._session)
 
     def cancel(self, app_id: UUID, delivery_id: UUID) -> None:
         """End a waiting delivery. Raises NotFound, and Conflict when it runs or has ended."""
@@ -93,7 +93,7 @@ class OutboxService:
             raise Conflict("The dead letter's event is not kept any more.")
         self._session.execute(sql.RESTORE_EVENT, _event_of(letter))
         self._session.execute(sql.RESTORE_DELIVERY, dict(letter._mapping))
-        self._wake()
+        wake_dispatcher(self._session)
         log.info("replayed", extra={"fields": {"delivery_id": str(dead_letter_id), "user_id": str(principal.user_id)}})
         return dead_letter_id
 
@@ -108,10 +108,6 @@ class OutboxService:
     def _why_not(self, app_id: UUID, delivery_id: UUID) -> Conflict | NotFound:
         state = self._session.execute(sql.STATE, {"id": delivery_id, "app_id": app_id}).scalar()
         return Conflict(f"The delivery is {state}.") if state else NotFound("There is no such delivery any more.")
-
-    def _wake(self) -> None:
-        wakeup = listeners(self._session).wakeup
-        after_commit(self._session, wakeup, wakeup.notify)
 
 
 def _event_of(letter: Row[Any]) -> dict[str, Any]:

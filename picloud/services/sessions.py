@@ -45,6 +45,12 @@ def after_commit(session: Session, key: object, action: Callable[[], None]) -> N
     session.info.setdefault(_ACTIONS, {})[key] = action
 
 
+def wake_dispatcher(session: Session) -> None:
+    """After the commit of the present transaction, the local dispatcher looks for what is due."""
+    wakeup = listeners(session).wakeup
+    after_commit(session, wakeup, wakeup.notify)
+
+
 def _run_actions(session: Session) -> None:
     if not session.in_nested_transaction():  # the end of a savepoint is no commit
         for action in session.info.pop(_ACTIONS, {}).values():

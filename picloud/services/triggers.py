@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from picloud.domain.errors import NotFound, invalid
 from picloud.domain.kinds import SYNC_KINDS, DispatchMode, TriggerKind
 from picloud.models import App, Script, Trigger
+from picloud.services.changes import code_changed
 from picloud.services.paging import Page, PageRequest, fetch
 from picloud.services.targets import endpoint
 from picloud.settings import Settings
@@ -66,6 +67,7 @@ class TriggerService:
         self._session.add(trigger)
         self._session.flush()
         self._session.refresh(trigger)
+        code_changed(self._session, self._app.id)
         return trigger
 
     def update(self, trigger: Trigger, fields: CommonFields) -> Trigger:
@@ -75,12 +77,14 @@ class TriggerService:
         self._assign(trigger, fields)
         trigger.updated_at = func.now()
         self._session.flush()
+        code_changed(self._session, self._app.id)
         self._session.refresh(trigger)
         return trigger
 
     def delete(self, trigger: Trigger) -> None:
         self._session.delete(trigger)
         self._session.flush()
+        code_changed(self._session, self._app.id)
 
     def _assign(self, trigger: Trigger, fields: CommonFields) -> None:
         _check(fields, TriggerKind(trigger.kind))

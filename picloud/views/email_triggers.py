@@ -1,23 +1,31 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from pyramid.request import Request
 
 from picloud.domain.access import Capability
 from picloud.domain.errors import invalid
 from picloud.domain.kinds import TriggerKind
-from picloud.services.email_triggers import GENERATE
-from picloud.views.api import api, json_body, optional_json_body, path_id
-from picloud.views.triggers import CommonChange, email_trigger_service, shape_one, trigger_service
+from picloud.models import Trigger
+from picloud.services.email_triggers import GENERATE, EmailTriggerService
+from picloud.views.api import api, optional_json_body, path_id, runtime
+from picloud.views.trigger_body import CommonBody, trigger_service
 
 MAX_OVERLAP_S = 30 * 86_400
 
 
-class NewEmailTrigger(CommonChange, kw_only=True):
+class NewEmailTrigger(CommonBody, kw_only=True):
     script: str
     provider: str = "normalized"
     ack_status: int = 202
     inbound_secret: str | None = None
+
+
+class EmailTriggerChange(CommonBody, kw_only=True):
+    provider: str | None = None
+    ack_status: int | None = None
+    inbound_secret: str | UnsetType | None = UNSET
 
 
 class Rotation(msgspec.Struct):
@@ -25,25 +33,53 @@ class Rotation(msgspec.Struct):
     overlap_s: float = 86_400
 
 
-@api("email_triggers", "POST", Capability.APP_MANAGE_TRIGGERS)
-def create(request: Request) -> dict[str, Any]:
-    body = json_body(request, NewEmailTrigger)
-    trigger, secret = email_trigger_service(request).create(
-        body.common(),
-        request.identity.user_id,
-        provider=body.provider,
-        ack_status=body.ack_status,
-        inbound_secret=body.inbound_secret,
-    )
-    request.response.status_int = 201
-    return shape_one(request, trigger, secret)
+class EmailTriggers:
+    new: type[CommonBody] = NewEmailTrigger
+    changed: type[CommonBody] = EmailTriggerChange
+
+    def create(self, request: Request, body: NewEmailTrigger) -> tuple[Trigger, dict[str, Any]]:
+        trigger, secret = _service(request).create(
+            body.common(),
+            request.identity.user_id,
+            provider=body.provider,
+            ack_status=body.ack_status,
+            inbound_secret=body.inbound_secret,
+        )
+        return trigger, _shown(secret)
+
+    def change(self, request: Request, trigger: Trigger, body: EmailTriggerChange) -> dict[str, Any]:
+        emails = _service(request)
+        emails.update(trigger, provider=body.provider, ack_status=body.ack_status)
+        if isinstance(body.inbound_secret, UnsetType):
+            return {}
+        return _shown(emails.set_secret(trigger, body.inbound_secret))
+
+    def details(self, request: Request, trigger: Trigger) -> dict[str, Any]:
+        emails = _service(request)
+        found = emails.details(trigger)
+        path = request.route_path("email_inbound", app_id=trigger.app_id, trigger_id=trigger.id)
+        return {
+            "provider": found.provider,
+            "ack_status": found.ack_status,
+            "has_inbound_secret": emails.wants_signature(trigger),
+            "inbound_url": (runtime(request).settings.public_url.rstrip("/") or request.host_url) + path,
+        }
 
 
 @api("rotate_secret", "POST", Capability.APP_MANAGE_TRIGGERS)
 def rotate(request: Request) -> dict[str, Any]:
+    """The trigger's answer holds what can be kept; `inbound_secret` is shown where it was generated."""
     trigger = trigger_service(request).get(path_id(request), TriggerKind.EMAIL)
     body = optional_json_body(request, Rotation)
     if not 0 <= body.overlap_s <= MAX_OVERLAP_S:
         raise invalid("/overlap_s", f"has to be from 0 to {MAX_OVERLAP_S}")
-    secret = email_trigger_service(request).rotate(trigger, body.inbound_secret, body.overlap_s)
-    return shape_one(request, trigger, secret)
+    secret = _service(request).rotate(trigger, body.inbound_secret, body.overlap_s)
+    return {"id": trigger.id, "kind": trigger.kind} | EmailTriggers().details(request, trigger) | _shown(secret)
+
+
+def _service(request: Request) -> EmailTriggerService:
+    return EmailTriggerService(request.db, trigger_service(request), runtime(request).master_key)
+
+
+def _shown(secret: str | None) -> dict[str, Any]:
+    return {"inbound_secret": secret} if secret else {}

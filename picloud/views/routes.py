@@ -35,7 +35,7 @@ APP_ROUTES = {
     "app_routes": APP + "/routes",
     "app_route": APP + "/routes/{id}",
     "triggers": APP + "/triggers",
-    "email_triggers": APP + "/triggers/email",
+    "triggers_of_kind": APP + "/triggers/{kind:kv|cron|email|dead_letter|queue}",
     "rotate_secret": APP + "/triggers/email/{id}/rotate-secret",
     "trigger": APP + "/triggers/{id}",
     "kv_collections": APP + "/kv",

@@ -1,44 +1,33 @@
-"""Triggers of all kinds."""
+"""Triggers of all kinds. What a kind adds stands in its own file."""
 
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-from msgspec import UNSET, UnsetType
 from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
-from picloud.domain.errors import invalid
-from picloud.domain.kinds import DispatchMode, TriggerKind
+from picloud.domain.kinds import TriggerKind
 from picloud.models import Script, Trigger
-from picloud.services.email_triggers import EmailTriggerService
-from picloud.services.triggers import CommonFields, TriggerService
-from picloud.views.api import api, json_body, page_request, page_shape, path_id, runtime
+from picloud.views.api import api, json_body, page_request, page_shape, path_id
+from picloud.views.cron_triggers import CronTriggers
+from picloud.views.dead_letter_triggers import DeadLetterTriggers
+from picloud.views.email_triggers import EmailTriggers
+from picloud.views.kv_triggers import KvTriggers
+from picloud.views.queue_triggers import QueueTriggers
+from picloud.views.trigger_body import KindViews, trigger_service
 
-
-class CommonChange(msgspec.Struct):
-    """The fields that every kind of trigger takes."""
-
-    script: str | None = None
-    enabled: bool | None = None
-    dispatch_mode: DispatchMode | None = None
-    max_attempts: int | None = None
-    backoff_base_s: float | None = None
-    backoff_cap_s: float | None = None
-    timeout_s: float | None = None
-
-    def common(self) -> CommonFields:
-        return CommonFields(**{name: getattr(self, name) for name in CommonFields.__dataclass_fields__})
-
-
-class TriggerChange(CommonChange):
-    provider: str | None = None
-    ack_status: int | None = None
-    inbound_secret: str | UnsetType | None = UNSET
+KINDS: Mapping[str, KindViews] = {
+    TriggerKind.KV: KvTriggers(),
+    TriggerKind.CRON: CronTriggers(),
+    TriggerKind.EMAIL: EmailTriggers(),
+    TriggerKind.DEAD_LETTER: DeadLetterTriggers(),
+    TriggerKind.QUEUE: QueueTriggers(),
+}
 
 
 def shape(request: Request, trigger: Trigger, script: Script) -> dict[str, Any]:
-    body = {
+    return {
         "id": trigger.id,
         "app_id": trigger.app_id,
         "kind": trigger.kind,
@@ -52,14 +41,7 @@ def shape(request: Request, trigger: Trigger, script: Script) -> dict[str, Any]:
         "registered_by": trigger.registered_by,
         "created_at": trigger.created_at,
         "updated_at": trigger.updated_at,
-    }
-    return body | _email(request, trigger) if trigger.kind == TriggerKind.EMAIL else body
-
-
-def shape_one(request: Request, trigger: Trigger, secret: str | None = None) -> dict[str, Any]:
-    """One trigger; `secret` where it was generated for this answer."""
-    body = shape(request, trigger, request.db.get_one(Script, trigger.script_id))
-    return body | {"inbound_secret": secret} if secret else body
+    } | KINDS[trigger.kind].details(request, trigger)
 
 
 @api("triggers", "GET", Capability.APP_READ_TRIGGERS)
@@ -68,18 +50,28 @@ def index(request: Request) -> dict[str, Any]:
     return page_shape(page, lambda pair: shape(request, *pair))
 
 
+@api("triggers_of_kind", "POST", Capability.APP_MANAGE_TRIGGERS)
+def create(request: Request) -> dict[str, Any]:
+    kind = KINDS[request.matchdict["kind"]]
+    trigger, shown_once = kind.create(request, json_body(request, kind.new))
+    request.response.status_int = 201
+    return _shape_one(request, trigger) | shown_once
+
+
 @api("trigger", "GET", Capability.APP_READ_TRIGGERS)
 def read(request: Request) -> dict[str, Any]:
-    return shape_one(request, trigger_service(request).get(path_id(request)))
+    return _shape_one(request, trigger_service(request).get(path_id(request)))
 
 
 @api("trigger", "PATCH", Capability.APP_MANAGE_TRIGGERS)
 def update(request: Request) -> dict[str, Any]:
     triggers = trigger_service(request)
     trigger = triggers.get(path_id(request))
-    body = json_body(request, TriggerChange)
-    secret = _update_email(request, trigger, body)
-    return shape_one(request, triggers.update(trigger, body.common()), secret)
+    kind = KINDS[trigger.kind]
+    body = json_body(request, kind.changed)
+    triggers.update(trigger, body.common())
+    shown_once = kind.change(request, trigger, body)
+    return _shape_one(request, trigger) | shown_once
 
 
 @api("trigger", "DELETE", Capability.APP_MANAGE_TRIGGERS)
@@ -89,33 +81,5 @@ def delete(request: Request) -> Response:
     return Response(status=204)
 
 
-def trigger_service(request: Request) -> TriggerService:
-    return TriggerService(request.db, request.context.app, runtime(request).settings)
-
-
-def email_trigger_service(request: Request) -> EmailTriggerService:
-    return EmailTriggerService(request.db, trigger_service(request), runtime(request).master_key)
-
-
-def _update_email(request: Request, trigger: Trigger, body: TriggerChange) -> str | None:
-    """The new secret where one was generated. Raises Invalid for fields that the trigger's kind does not have."""
-    for name in ("provider", "ack_status", "inbound_secret"):
-        if trigger.kind != TriggerKind.EMAIL and getattr(body, name) not in (None, UNSET):
-            raise invalid(f"/{name}", f"a {trigger.kind} trigger has no such field")
-    if trigger.kind != TriggerKind.EMAIL:
-        return None
-    emails = email_trigger_service(request)
-    emails.update(trigger, provider=body.provider, ack_status=body.ack_status)
-    return None if isinstance(body.inbound_secret, UnsetType) else emails.set_secret(trigger, body.inbound_secret)
-
-
-def _email(request: Request, trigger: Trigger) -> dict[str, Any]:
-    emails = email_trigger_service(request)
-    details = emails.details(trigger)
-    path = request.route_path("email_inbound", app_id=trigger.app_id, trigger_id=trigger.id)
-    return {
-        "provider": details.provider,
-        "ack_status": details.ack_status,
-        "has_inbound_secret": emails.wants_signature(trigger),
-        "inbound_url": (runtime(request).settings.public_url.rstrip("/") or request.host_url) + path,
-    }
+def _shape_one(request: Request, trigger: Trigger) -> dict[str, Any]:
+    return shape(request, trigger, request.db.get_one(Script, trigger.script_id))
