@@ -1,6 +1,7 @@
 """Source to restricted code. Runs in a throw-away worker: deep nesting can crash or exhaust Python's compiler."""
 
 import ast
+import dataclasses
 import marshal
 from types import CodeType
 
@@ -28,15 +29,15 @@ def compile_script(name: str, source: str, modules: frozenset[str]) -> CodeType:
         raise Refused([CodeProblem(1, 1, f"this is not Python source: {error}")]) from None
     except (RecursionError, MemoryError):
         raise _too_deep() from None
-    return _compile_tree(tree, name, modules)
+    return _compile_tree(tree, name, source, modules)
 
 
-def _compile_tree(tree: ast.Module, name: str, modules: frozenset[str]) -> CodeType:
+def _compile_tree(tree: ast.Module, name: str, source: str, modules: frozenset[str]) -> CodeType:
     policy = HandlerPolicy(modules - {name})
     try:
         policy.visit(tree)
         if policy.problems:
-            raise Refused(policy.problems)
+            raise Refused([_in_characters(problem, source) for problem in policy.problems])
         return compile(tree, name, "exec", dont_inherit=True)
     except (RecursionError, MemoryError):
         raise _too_deep() from None
@@ -44,6 +45,13 @@ def _compile_tree(tree: ast.Module, name: str, modules: frozenset[str]) -> CodeT
         raise Refused(
             [CodeProblem(error.lineno or 1, max(error.offset or 1, 1), f"syntax error: {error.msg}")]
         ) from None
+
+
+def _in_characters(problem: CodeProblem, source: str) -> CodeProblem:
+    """Python's syntax tree counts columns in bytes of UTF-8."""
+    line = source.splitlines()[problem.line - 1 : problem.line]
+    before = line[0].encode()[: problem.column - 1] if line else b""
+    return dataclasses.replace(problem, column=len(before.decode("utf-8", "ignore")) + 1)
 
 
 def _too_deep() -> Refused:

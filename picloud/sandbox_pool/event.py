@@ -41,7 +41,7 @@ def _text(http: HttpRecord) -> str:
 
 def _json(http: HttpRecord) -> Any:
     """Raises ValueError where the body is not JSON."""
-    return json.loads(http["body"]) if http["body"] else None
+    return _decode(http["body"].decode("utf-8")) if http["body"] else None
 
 
 def _form(http: HttpRecord) -> dict[str, str]:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from picloud.sandbox_pool import zones
+from picloud.sandbox_pool.guards import guarded_write
 from picloud.sandbox_pool.language import MODULES
 from picloud.sandbox_pool.spent import marks_spent
 from picloud.sandbox_pool.words import words
@@ -86,8 +87,20 @@ class Facade:
 
 
 def _wraps(wrapped: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """`functools.wraps` without its `assigned` and `updated`: those read and write attributes of any name."""
-    return functools.wraps(wrapped, assigned=("__name__", "__qualname__", "__doc__"), updated=())
+    """`functools.wraps` without its `assigned` and `updated`: those read and write attributes of any name.
+
+    A closure, not a partial: the arguments of a partial can be replaced by whoever calls it.
+    """
+
+    def decorate(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        return functools.update_wrapper(wrapper, wrapped, assigned=("__name__", "__qualname__", "__doc__"), updated=())
+
+    return decorate
+
+
+def _total_ordering(cls: type) -> type:
+    """`functools.total_ordering` for the handler's own classes: it writes to the class."""
+    return functools.total_ordering(guarded_write(cls))
 
 
 def _namedtuple(
@@ -105,7 +118,7 @@ def _namedtuple(
 
 
 _REPLACED: dict[str, dict[str, object]] = {
-    "functools": {"wraps": _wraps},
+    "functools": {"wraps": _wraps, "total_ordering": _total_ordering},
     "collections": {"namedtuple": _namedtuple},
     "random": {"seed": marks_spent(random.seed)},
     "decimal": {

@@ -7,10 +7,13 @@ safety rests on (that is `confinement`). Names are compared as exact `str`: a su
 import operator
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Context, Decimal
 from types import (
+    AsyncGeneratorType,
     BuiltinMethodType,
     CodeType,
+    CoroutineType,
     FrameType,
     GeneratorType,
     MethodDescriptorType,
@@ -18,6 +21,7 @@ from types import (
     TracebackType,
 )
 from typing import Any
+from uuid import UUID
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
@@ -26,7 +30,7 @@ from picloud.sandbox_pool.formatting import SafeFormat
 from picloud.sandbox_pool.language import METHODS
 from picloud.sandbox_pool.words import words
 
-HIDDEN_TYPES = (CodeType, FrameType, ModuleType, TracebackType)
+HIDDEN_TYPES = (AsyncGeneratorType, CodeType, CoroutineType, FrameType, ModuleType, TracebackType)
 _FORBIDDEN = INSPECT_ATTRIBUTES | {"mro"}
 _MISSING = object()
 _GENERATOR_METHODS = frozenset({"send", "throw", "close"})
@@ -104,12 +108,15 @@ def guarded_iter(ob: Any) -> Iterator[Any]:
 _WRITABLE = frozenset({dict, list, set, bytearray, defaultdict, OrderedDict, Counter, deque, ChainMap, Context, Record})
 
 
+_NOUNS = {"Facade": "module", "AppModule": "module", "type": "class of Python's own"}
+
+
 def guarded_write(ob: Any) -> Any:
     """`ob` if a handler may assign to its items and attributes. Raises TypeError."""
     kind = type(ob)
     if kind in _WRITABLE or type(kind) is HandlerClass or kind is HandlerClass:
         return ob
-    raise TypeError(f"a {kind.__name__} can't be changed here")
+    raise TypeError(f"a {_NOUNS.get(kind.__name__, kind.__name__)} can't be changed here")
 
 
 def guarded_setattr(ob: Any, name: str, value: object) -> None:
@@ -121,24 +128,8 @@ def guarded_delattr(ob: Any, name: str) -> None:
 
 
 _PLAIN = frozenset(
-    {
-        int,
-        float,
-        complex,
-        bool,
-        str,
-        bytes,
-        bytearray,
-        list,
-        tuple,
-        dict,
-        set,
-        frozenset,
-        range,
-        slice,
-        type(None),
-        Decimal,
-    }
+    {int, float, complex, bool, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, slice, type(None)}
+    | {Decimal, date, datetime, time, timedelta, timezone, UUID}
 )
 
 
@@ -148,8 +139,6 @@ def guarded_type(*args: Any) -> type:
         raise TypeError("type() takes one value here; write a class statement to make a class")
     kind = type(args[0])
     if kind in _PLAIN or kind in _WRITABLE or type(kind) is HandlerClass or issubclass(kind, Exception):
-        return kind
-    if kind.__module__ in ("datetime", "uuid"):
         return kind
     raise TypeError("type() is not available for this value; use isinstance()")
 

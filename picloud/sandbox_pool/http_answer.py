@@ -8,6 +8,7 @@ from picloud.sandbox_pool.words import words
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8000}\Z")
+_COOKIE_PREFIX = re.compile(r"^__(host|secure)-")
 _REFUSED = frozenset(
     words(
         "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
@@ -46,5 +47,15 @@ def _check_header(name: str, value: str) -> None:
     lower = name.lower()
     if lower in _REFUSED:
         raise BadAnswer(f"the header {name!r} is not a handler's to set")
-    if lower == "set-cookie" and value.strip().lower().startswith("picloud"):
+    if lower == "set-cookie":
+        _check_cookie(value)
+
+
+def _check_cookie(value: str) -> None:
+    """A cookie without a name would be sent back as its bare value, which can look like one of ours."""
+    name, equals, _ = value.partition(";")[0].partition("=")
+    name = name.strip()
+    if not equals or not _TOKEN.match(name):
+        raise BadAnswer("a cookie needs a name: name=value")
+    if _COOKIE_PREFIX.sub("", name.lower()).startswith("picloud"):
         raise BadAnswer("a cookie whose name starts with `picloud` is not a handler's to set")

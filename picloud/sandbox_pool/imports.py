@@ -33,6 +33,11 @@ def import_problems(node: ast.Import | ast.ImportFrom, own: frozenset[str]) -> I
             yield f"{name} has no {alias.name!r} here", f"available: {', '.join(sorted(exported(name)))}"
 
 
+FETCHED_BY_C = frozenset({"_strptime"})
+"""Modules that functions written in C import by the `__import__` of whoever calls them (`datetime.strptime`), and then take
+from `sys.modules`. No script can name them: the compiler refuses names with an underscore."""
+
+
 class AppModule:
     """One of the app's own modules, as the importing script sees it: public names, read only."""
 
@@ -65,6 +70,8 @@ class Importer:
 
     def load(self, name: str, from_names: tuple[str, ...] | None) -> Any:
         """What the statement's first name is bound to. Raises ImportError."""
+        if name in FETCHED_BY_C:
+            return None
         module = FACADES.get(name) or self._own(name)
         for wanted in from_names or ():
             if not hasattr(module, wanted):

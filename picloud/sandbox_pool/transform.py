@@ -91,6 +91,11 @@ class HandlerPolicy(RestrictingNodeTransformer):
             self.problem(node, message, hint)
         return self.check_import_names(node)
 
+    def visit_comprehension(self, node: ast.comprehension) -> Any:
+        if node.is_async:
+            self.problem(node.target, *STATEMENTS["AsyncFor"])
+        return super().visit_comprehension(node)
+
     # Annotations are for people: they are dropped
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
@@ -189,6 +194,10 @@ def _explained(info: str) -> tuple[str, str]:
     """RestrictedPython's message, in the words of this language."""
     if "starts with" in info:
         name = info.split('"')[1]
+        if name == "__name__":
+            return f"{name!r} doesn't exist here", "leave the test out: handler(ctx) is called for every event"
+        if name.startswith("__") and name.endswith("__"):
+            return f"{name!r} is not available here", "special names can't be used, nor special methods but the usual"
         return (
             f"{name!r} starts with an underscore",
             "use a name without it: names with a leading underscore are reserved",

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import warnings
 from typing import Any
 
 from picloud.sandbox_pool import libc, worker, zones
@@ -28,6 +29,7 @@ _PAGE_BYTES = resource.getpagesize()
 
 def main(control_fd: int) -> None:
     """Never returns. The caller's process becomes the keeper of the zygote: it waits for its end, then ends too."""
+    warnings.simplefilter("ignore")  # there is nowhere to show one
     zones.load()
     with contextlib.suppress(OSError):
         os.nice(NICE)

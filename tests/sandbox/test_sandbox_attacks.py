@@ -7,13 +7,13 @@ import platform
 from collections.abc import Iterator
 
 import pytest
-from attacks import ATTACKS, PRELUDE, Attack
-from conftest import HERE, RunScript, runner
 
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.limits import MIB, Limits
 from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.sandbox_pool.pool import Pool
+from tests.sandbox.attacks import ATTACKS, PRELUDE, Attack
+from tests.sandbox.kit import HERE, RunScript, runner
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of the attacks are x86-64's")
 

@@ -4,12 +4,12 @@ import json
 import threading
 
 import pytest
-from conftest import RunScript, make_job
 
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Status
 from picloud.sandbox_pool.pool import Busy, Pool
+from tests.sandbox.kit import RunScript, make_job
 
 COUNT = "n = 0\nseen = []\ndef handler(ctx):\n    global n\n    n += 1\n    seen.append(ctx.event.id)\n    return [n, len(seen)]"
 

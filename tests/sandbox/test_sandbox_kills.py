@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import RunScript, make_job, runner
 
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.sandbox_pool.pool import Pool
+from tests.sandbox.kit import RunScript, make_job, runner
 
 WAITING = "import time\ndef handler(ctx):\n    ctx.kv('x').get('y')\n    time.sleep(25)"
 FINE = "def handler(ctx):\n    return 1"

@@ -1,10 +1,10 @@
 """Every way a run can end, and that the next event doesn't notice."""
 
 import pytest
-from conftest import RunScript
 
 from picloud.sandbox_pool.limits import MIB, Limits
 from picloud.sandbox_pool.outcome import Status
+from tests.sandbox.kit import RunScript
 
 FINE = "def handler(ctx):\n    return 'fine'"
 
