@@ -51,6 +51,7 @@ class Child:
         self.pid = self._process.pid
         self.pidfd = os.pidfd_open(self.pid)
         self.started = time.monotonic()
+        self.stopped = False
         self.forks = 0
         self.living = 0
 
@@ -86,6 +87,7 @@ class Child:
 
     def stop(self) -> None:
         """Ends it and with it all its workers."""
+        self.stopped = True
         self._control.close()
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)

@@ -84,7 +84,8 @@ class Executor:
 
     def keeps(self, worker: WorkerProcess) -> bool:
         """Whether `worker` lives and may take another event: it may not when its child has been replaced."""
-        return worker.child is self._child and worker.alive()
+        alive = worker.alive()  # first: a stopped child's descriptors may by now be something else's
+        return alive and worker.child is self._child and not worker.child.stopped
 
     def bury(self, worker: WorkerProcess) -> Exit | None:
         """Kills and forgets `worker`; says how it ended (which may have been before), None where that isn't known."""
