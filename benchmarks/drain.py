@@ -19,6 +19,7 @@ from uuid import UUID
 from psycopg2.extras import execute_values
 from sqlalchemy import Engine, text
 
+from picloud.crypto import MasterKey
 from picloud.dispatcher.dispatcher import Dispatcher
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import ScriptKind
@@ -32,6 +33,7 @@ from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCode, AppCodeCache
+from picloud.services.effects import EffectsFactory
 from picloud.services.runner import Runner, RunResult
 from picloud.services.sessions import session_factory
 from picloud.services.wakeup import Wakeup
@@ -135,7 +137,9 @@ def bare(engine: Engine) -> float:
 
 def dispatched(engine: Engine, runner: Runner, settings: Settings, count: int) -> float:
     """Seconds for PiCloud's dispatcher, from its start."""
-    dispatcher = Dispatcher(engine, runner, AppCodeCache(engine), Wakeup(), settings)
+    wakeup = Wakeup()
+    effects = EffectsFactory(session_factory(engine, wakeup), MasterKey(b"k" * 32), settings)
+    dispatcher = Dispatcher(engine, runner, AppCodeCache(engine), wakeup, settings, effects)
     started = time.perf_counter()
     dispatcher.start()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

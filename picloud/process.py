@@ -15,6 +15,8 @@ from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
 from picloud.services.completions import Completions
+from picloud.services.effects import EffectsFactory
+from picloud.services.http_runs import HttpRuns
 from picloud.services.master_keys import MasterKeyService
 from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner
@@ -49,7 +51,13 @@ class Process:
             settings, engine, executor or Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers)
         )
         dispatcher = Dispatcher(
-            engine, runtime.runner, runtime.app_codes, wakeup, settings, completions=runtime.completions
+            engine,
+            runtime.runner,
+            runtime.app_codes,
+            wakeup,
+            settings,
+            runtime.effects,
+            completions=runtime.completions,
         )
         dispatcher.start()
         return cls(runtime, engine, dispatcher)
@@ -76,17 +84,22 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
     master_key = _master_key(settings, engine)  # first: a wrong key starts no thread and no worker
     app_codes = AppCodeCache(engine)
     wakeup = Wakeup()
+    sessions = session_factory(engine, wakeup, app_codes.invalidate)
     pool = Pool(executor, size=settings.sandbox_workers)
+    runner, recorder = Runner(pool, settings), Recorder(engine)
+    effects = EffectsFactory(sessions, master_key, settings)
     runtime = Runtime(
         settings=settings,
         master_key=master_key,
-        sessions=session_factory(engine, wakeup, app_codes.invalidate),
+        sessions=sessions,
         executor=executor,
         pool=pool,
         app_codes=app_codes,
-        runner=Runner(pool, settings),
-        recorder=Recorder(engine),
+        runner=runner,
+        recorder=recorder,
         completions=Completions(),
+        effects=effects,
+        http_runs=HttpRuns(runner, effects, recorder, settings),
     )
     return runtime, wakeup
 

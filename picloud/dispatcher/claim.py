@@ -21,13 +21,17 @@ from picloud.services.prepared import Prepared
 SMALL_BYTES = 8 * 1024
 """Stored size of a payload that is claimed with its delivery. What waits in memory for a worker is bounded so."""
 
+IN_ORDER = """(w.order_key IS NULL OR NOT EXISTS (
+    SELECT 1 FROM outbox AS p WHERE p.trigger_id = w.trigger_id AND p.order_key = w.order_key AND p.id < w.id))"""
+"""Of the deliveries with one key only the oldest may run; the others wait for its end, however long that takes."""
+
 # The order is first come, first served. Fair claiming between apps will replace `ready`, and nothing else.
 _CLAIM = Prepared(
     "picloud_claim",
     f"""
     WITH ready AS MATERIALIZED (
-        SELECT id, event_id, principal_id, epoch AS lost_epoch FROM outbox
-        WHERE due <= now() ORDER BY due, id LIMIT $1::int FOR UPDATE SKIP LOCKED
+        SELECT id, event_id, principal_id, epoch AS lost_epoch FROM outbox AS w
+        WHERE due <= now() AND {IN_ORDER} ORDER BY due, id LIMIT $1::int FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox AS o SET attempt = o.attempt + 1, epoch = $2::bigint, due = now() + make_interval(secs => $3::float8)
     FROM ready LEFT JOIN events AS e ON e.id = ready.event_id LEFT JOIN users AS u ON u.id = ready.principal_id
@@ -35,7 +39,10 @@ _CLAIM = Prepared(
     RETURNING o.id::text, o.app_id::text, o.script_id::text, o.event_id::text, o.source_kind, o.trigger_id::text,
               u.email, o.attempt, o.max_attempts, o.policy_attempts, o.backoff_base_s, o.backoff_cap_s, o.timeout_s,
               o.manual, {rfc3339("e.occurred_at")}, e.trace_id::text, e.depth,
-              CASE WHEN pg_column_size(e.payload) <= {SMALL_BYTES} THEN e.payload::text END, ready.lost_epoch
+              CASE WHEN pg_column_size(e.payload) <= {SMALL_BYTES} THEN e.payload::text END, ready.lost_epoch,
+              o.trigger_id IS NULL OR u.disabled_at IS NULL AND (u.role IN ('owner', 'admin') OR EXISTS (
+                  SELECT 1 FROM app_members AS m
+                  WHERE m.app_id = o.app_id AND m.user_id = u.id AND m.role = 'app_admin'))
     """,  # noqa: S608
 )
 
@@ -43,7 +50,10 @@ _PAYLOAD = "SELECT payload::text FROM events WHERE id = :id"
 
 _NEXT_DUE = Prepared(
     "picloud_next_due",
-    "SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM outbox WHERE epoch IS DISTINCT FROM $1::bigint",
+    f"""
+    SELECT extract(epoch FROM min(due) - clock_timestamp())::float8 FROM outbox AS w
+    WHERE epoch IS DISTINCT FROM $1::bigint AND {IN_ORDER}
+    """,  # noqa: S608
 )
 
 # Nobody can say when a lost attempt started; what is known is when it was missed.
@@ -84,6 +94,9 @@ class Claimed:
     depth: int
     payload: str | None
     lost_before: bool
+    epoch: int
+    permitted: bool
+    """Whether who registered the trigger may still have it run."""
     forsaken: bool = False
     """Another node has taken it: not worth starting."""
 
@@ -107,7 +120,7 @@ class Claimed:
 def claim(cursor: Cursor, epoch: int, lease_s: float, limit: int) -> list[Claimed]:
     """Claim up to `limit` due deliveries for `epoch`; record the attempts that other claims of them have lost."""
     _CLAIM.execute(cursor, limit, epoch, lease_s)
-    claimed = [_claimed(*row) for row in cursor.fetchall()]
+    claimed = [_claimed(epoch, *row) for row in cursor.fetchall()]
     lost = [row for row in claimed if row.lost_before]
     if lost:
         arrays = ((uuid7() for _ in lost), (row.id for row in lost), (row.trace_id for row in lost))
@@ -129,9 +142,9 @@ def next_due_s(cursor: Cursor, epoch: int) -> float | None:
     return None if row is None else row[0]
 
 
-def _claimed(*row: Any) -> Claimed:
+def _claimed(epoch: int, *row: Any) -> Claimed:
     (id_, app_id, script_id, event_id, kind, trigger_id, principal, attempt, max_attempts, policy_attempts) = row[:10]
-    (base_s, cap_s, timeout_s, manual, occurred_at, trace_id, depth, payload, lost_epoch) = row[10:]
+    (base_s, cap_s, timeout_s, manual, occurred_at, trace_id, depth, payload, lost_epoch, permitted) = row[10:]
     return Claimed(
         id_,
         _uuid(app_id),
@@ -148,6 +161,8 @@ def _claimed(*row: Any) -> Claimed:
         depth or 0,
         payload,
         lost_epoch is not None,
+        epoch,
+        bool(permitted),
     )
 
 

@@ -5,10 +5,12 @@ from threading import Thread
 
 from sqlalchemy import Engine
 
+from picloud.dispatcher.attempt import Attempter
 from picloud.dispatcher.loop import LAST_TRY_S, Loop
 from picloud.dispatcher.runners import Runners
 from picloud.services.app_code import AppCodeCache
 from picloud.services.completions import Completions
+from picloud.services.effects import EffectsFactory
 from picloud.services.runner import Runner
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
@@ -29,10 +31,12 @@ class Dispatcher:
         app_codes: AppCodeCache,
         wakeup: Wakeup,
         settings: Settings,
+        effects: EffectsFactory,
         completions: Completions | None = None,
     ) -> None:
         finished = Wakeup()
-        self._runners = Runners(engine, runner, app_codes, finished, threads=settings.sandbox_workers)
+        attempter = Attempter(engine, runner, app_codes, effects)
+        self._runners = Runners(attempter, finished, threads=settings.sandbox_workers)
         self._loop = Loop(
             engine,
             self._runners,

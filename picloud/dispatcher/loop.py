@@ -134,7 +134,11 @@ class Loop:
         """Take in what has happened since the last turn."""
         self._finished.drain()
         for ended in self._runners.collect():
-            if ended.claimed in self._hand:
+            if ended.settled:
+                self._hand.remove([ended.claimed])
+                self._hungry = True
+                self._report([ended])
+            elif ended.claimed in self._hand:
                 self._ended.append(ended)
             if ended.row:
                 self._hand.took(ended.row.wall_ms / 1000)
@@ -200,6 +204,8 @@ class Loop:
     def _report(self, settled: list[Ended]) -> None:
         """Tell who wants to know. The commit is done."""
         for item in settled:
+            if item.letters:
+                self._timers.set_earlier(Timer.DUE, time.monotonic())
             if isinstance(item.verdict, Retry | PutBack):
                 self._timers.set_earlier(Timer.DUE, time.monotonic() + item.verdict.delay_s)
             if item.row:

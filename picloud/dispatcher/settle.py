@@ -7,6 +7,7 @@ import msgspec
 from psycopg2.extensions import cursor as Cursor
 
 from picloud.dispatcher.claim import Claimed, by_key
+from picloud.dispatcher.mourning import Values, send
 from picloud.dispatcher.verdict import Dead, Delivered, PutBack, Retry, Verdict
 from picloud.services.array_literal import array_literal
 from picloud.services.execution_rows import ExecutionRow, insert_executions
@@ -51,11 +52,16 @@ _DEAD = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A delivery that is to leave our hands. `row`: the attempt's record, where there was a run."""
+    """A delivery that is to leave our hands. `row`: the attempt's record, where there was a run.
+
+    `settled`: that was done already, together with the effects of the run. `letters`: for the app's dead-letter triggers.
+    """
 
     claimed: Claimed
     verdict: Verdict
     row: ExecutionRow | None = None
+    settled: bool = False
+    letters: tuple[Values, ...] = ()
 
 
 def settle(cursor: Cursor, epoch: int, ended: Sequence[Ended]) -> list[Ended]:
@@ -66,6 +72,9 @@ def settle(cursor: Cursor, epoch: int, ended: Sequence[Ended]) -> list[Ended]:
     done |= _dead(cursor, epoch, [item for item in ended if isinstance(item.verdict, Dead)])
     settled = [item for item in ended if item.claimed.id in done]
     insert_executions(cursor, [item.row for item in settled if item.row])
+    for item in settled:
+        for letter in item.letters:
+            send(cursor, letter)
     return settled
 
 

@@ -31,7 +31,8 @@ class Outbox(DeliveryColumns, Base):
     """Live deliveries only: a row leaves when its delivery ends.
 
     `due`: before it, wait; for a row held by the node `epoch`, the end of its lease. `attempt` counts at claim,
-    so that a delivery which kills its node ends as well.
+    so that a delivery which kills its node ends as well. Of the deliveries of one trigger with the same `order_key` only
+    the oldest may run.
     """
 
     __tablename__ = "outbox"
@@ -39,6 +40,14 @@ class Outbox(DeliveryColumns, Base):
         one_of("source_kind", EventKind),
         Index("ix_outbox_due_id", "due", "id"),
         Index("ix_outbox_app_id_id", "app_id", "id"),
+        Index("ix_outbox_order", "trigger_id", "order_key", "id", postgresql_where="order_key IS NOT NULL"),
+        Index(
+            "uq_outbox_order_running",
+            "trigger_id",
+            "order_key",
+            unique=True,
+            postgresql_where="order_key IS NOT NULL AND epoch IS NOT NULL",
+        ),
         {
             # Every row is updated once and deleted soon: leave room on the page, and vacuum by count, not by share.
             "postgresql_with": {
@@ -53,5 +62,6 @@ class Outbox(DeliveryColumns, Base):
     script_id: Mapped[UUID] = mapped_column(ForeignKey("scripts.id"), index=True)
     due: Mapped[datetime] = mapped_column(server_default=func.now())
     epoch: Mapped[BigInt | None]
+    order_key: Mapped[str | None]
     manual: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[CreatedAt]

@@ -13,6 +13,7 @@ from picloud.domain.errors import NotFound
 from picloud.domain.kinds import RouteAccess, ScriptKind
 from picloud.models import App, Route, Script, ScriptVersion
 from picloud.sandbox_pool.job import CodeBundle
+from picloud.services.app_triggers import AppTriggers
 
 MAX_BYTES = 64 * 1024 * 1024
 """Size of the sources that a cache keeps."""
@@ -52,6 +53,7 @@ class AppCode:
     http_allow: tuple[str, ...]
     scripts: Mapping[UUID, ScriptCode]
     routes: tuple[RouteCode, ...]
+    triggers: AppTriggers
     _bundles: dict[UUID, CodeBundle] = field(default_factory=dict, repr=False, compare=False)
 
     def bundle(self, script_id: UUID) -> CodeBundle:
@@ -147,6 +149,7 @@ def _load(connection: Connection, condition: ColumnElement[bool]) -> AppCode:
         tuple(app.http_allow),
         {script.id: script for script in _scripts(connection, app.id)},
         tuple(_routes(connection, app.id)),
+        AppTriggers.load(connection, app.id),
     )
 
 

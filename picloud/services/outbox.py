@@ -40,35 +40,32 @@ class OutboxService:
         principal_id: UUID | None = None,
         trace_id: UUID | None = None,
         depth: int = 0,
+        delay_s: float = 0,
+        order_key: str | None = None,
     ) -> UUID:
         """Write an event and its delivery to one script. The delivery's id.
 
         `payload` is the part of `ctx.event` that is named after the kind. Raises Unavailable when the app's backlog is
         full, Invalid when the event is caused by more than MAX_DEPTH others in a row.
         """
-        if depth > MAX_DEPTH:
-            raise Invalid(f"The event would be number {depth} in a row that cause each other; {MAX_DEPTH} may.")
-        event_id, delivery_id = uuid7(), uuid7()
-        values = {
-            "id": delivery_id,
-            "event_id": event_id,
-            "app_id": app_id,
-            "script_id": script_id,
-            "kind": kind.value,
-            "payload": json.dumps(payload, separators=(",", ":")),
-            "trigger_id": trigger_id,
-            "principal_id": principal_id,
-            "trace_id": trace_id or event_id,
-            "depth": depth,
-            "max_attempts": policy.max_attempts,
-            "backoff_base_s": policy.backoff_base_s,
-            "backoff_cap_s": policy.backoff_cap_s,
-            "timeout_s": policy.timeout_s,
-            "backlog_max": self._backlog_max,
-        }
+        values = enqueue_values(
+            app_id,
+            script_id,
+            kind,
+            payload,
+            policy,
+            trigger_id=trigger_id,
+            principal_id=principal_id,
+            trace_id=trace_id,
+            depth=depth,
+            delay_s=delay_s,
+            order_key=order_key,
+            backlog_max=self._backlog_max,
+        )
         if self._session.execute(sql.ENQUEUE, values).first() is None:
             raise Unavailable(f"{self._backlog_max} deliveries of the app wait already.", code="backlog_full")
         wake_dispatcher(self._session)
+        delivery_id: UUID = values["id"]
         return delivery_id
 
     def retry_now(self, app_id: UUID, delivery_id: UUID) -> None:
@@ -108,6 +105,46 @@ class OutboxService:
     def _why_not(self, app_id: UUID, delivery_id: UUID) -> Conflict | NotFound:
         state = self._session.execute(sql.STATE, {"id": delivery_id, "app_id": app_id}).scalar()
         return Conflict(f"The delivery is {state}.") if state else NotFound("There is no such delivery any more.")
+
+
+def enqueue_values(
+    app_id: UUID,
+    script_id: UUID,
+    kind: EventKind,
+    payload: Mapping[str, Any],
+    policy: RetryPolicy,
+    *,
+    backlog_max: int,
+    trigger_id: UUID | None = None,
+    principal_id: UUID | None = None,
+    trace_id: UUID | None = None,
+    depth: int = 0,
+    delay_s: float = 0,
+    order_key: str | None = None,
+) -> dict[str, Any]:
+    """The parameters of ENQUEUE, with new ids. Raises Invalid when too many events cause each other in a row."""
+    if depth > MAX_DEPTH:
+        raise Invalid(f"The event would be number {depth} in a row that cause each other; {MAX_DEPTH} may.")
+    event_id = uuid7()
+    return {
+        "id": uuid7(),
+        "event_id": event_id,
+        "app_id": app_id,
+        "script_id": script_id,
+        "kind": kind.value,
+        "payload": json.dumps(payload, separators=(",", ":")),
+        "trigger_id": trigger_id,
+        "principal_id": principal_id,
+        "trace_id": trace_id or event_id,
+        "depth": depth,
+        "max_attempts": policy.max_attempts,
+        "backoff_base_s": policy.backoff_base_s,
+        "backoff_cap_s": policy.backoff_cap_s,
+        "timeout_s": policy.timeout_s,
+        "backlog_max": backlog_max,
+        "delay_s": delay_s,
+        "order_key": order_key,
+    }
 
 
 def _event_of(letter: Row[Any]) -> dict[str, Any]:

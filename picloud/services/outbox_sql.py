@@ -1,6 +1,9 @@
 """Statements of the outbox service: each does one thing in one round trip."""
 
+from typing import Any
+
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import psycopg2
 
 _NAMES = (
     *("id", "app_id", "script_id", "event_id", "source_kind", "trigger_id", "principal_id"),
@@ -37,11 +40,16 @@ ENQUEUE = text("""
         SELECT :event_id, :app_id, :kind, now(), :payload, :trace_id, :depth FROM room
     )
     INSERT INTO outbox (id, app_id, script_id, event_id, source_kind, trigger_id, principal_id,
-                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s)
+                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s, due, order_key)
     SELECT :id, :app_id, :script_id, :event_id, :kind, :trigger_id, :principal_id,
-           :max_attempts, :max_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s
+           :max_attempts, :max_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s,
+           now() + make_interval(secs => :delay_s), :order_key
     FROM room RETURNING id
 """)
+
+_dialect: Any = psycopg2.dialect
+ENQUEUE_BY_CURSOR = str(ENQUEUE.compile(dialect=_dialect()))
+"""The same for psycopg2's own cursors; ids have to be given as text."""
 
 RETRY_NOW = text("""
     UPDATE outbox SET due = now(), manual = true WHERE id = :id AND app_id = :app_id AND epoch IS NULL RETURNING id

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from picloud.domain.ids import uuid7
+from picloud.sandbox_pool.driver import HostCalls
 from picloud.sandbox_pool.job import Job
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome
@@ -50,6 +51,7 @@ class Runner:
         principal: str | None,
         wall_ms: int,
         wait_s: float,
+        host: HostCalls | None = None,
     ) -> RunResult:
         """Run the active version of an endpoint script. Waits for a worker for at most `wait_s`.
 
@@ -63,7 +65,7 @@ class Runner:
         limits = self._limits(wall_ms, app.limits, script.limits)
         job = Job(str(app.app_id), code, _encode(event), context, limits, app.isolation == _PER_EVENT)
         started_at = datetime.now(UTC)
-        outcome = self._pool.run(job, wait_s=wait_s)
+        outcome = self._pool.run(job, host, wait_s=wait_s)
         return RunResult(uuid7(), app.app_id, script_id, script.name, script.version, started_at, outcome)
 
     def _limits(self, wall_ms: int, *narrower: Mapping[str, int]) -> Limits:

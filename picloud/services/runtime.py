@@ -10,6 +10,8 @@ from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
 from picloud.services.completions import Completions
+from picloud.services.effects import EffectsFactory
+from picloud.services.http_runs import HttpRuns
 from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner
 from picloud.settings import Settings
@@ -26,4 +28,6 @@ class Runtime:
     runner: Runner
     recorder: Recorder
     completions: Completions
+    effects: EffectsFactory
+    http_runs: HttpRuns
     clock: Clock = utc_now

@@ -7,6 +7,7 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.errors import NotFound
 from picloud.models import KvEntry
+from picloud.services.app_events import AppEvents, Cause
 from picloud.services.kv import KvQuota, KvService
 from picloud.settings import Settings
 from picloud.views.api import api, json_body, page_limit, path_text, query_text, runtime
@@ -71,7 +72,10 @@ def quota(settings: Settings) -> KvQuota:
 
 
 def _kv(request: Request) -> KvService:
-    return KvService(request.db, request.context.app.id, quota(runtime(request).settings))
+    made_of, app_id = runtime(request), request.context.app.id
+    triggers = made_of.app_codes.by_id(app_id).triggers
+    events = AppEvents(request.db, app_id, triggers, Cause.by_hand(), backlog_max=made_of.settings.backlog_max)
+    return KvService(request.db, app_id, quota(made_of.settings), events.kv_changed)
 
 
 def _entry(request: Request, kv: KvService) -> KvEntry:

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import datetime
+from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -122,17 +123,11 @@ def _run_now(
 ) -> Response:
     event = _event(http, made_of.clock())
     try:
-        result = made_of.runner.run(
-            code,
-            route.script_id,
-            event=event,
-            principal=principal.email if principal else None,
-            wall_ms=made_of.settings.handler_wall_ms,
-            wait_s=made_of.settings.sandbox_wait_s,
-        )
-    except Busy:
-        raise Unavailable("No worker became free in time.", retry_after_s=1, code="no_worker") from None
-    return answer(made_of, event, result)
+        return answer(made_of.http_runs.run(code, route.script_id, event, principal.email if principal else None))
+    except Busy as busy:
+        raise Unavailable(
+            "No worker became free in time.", retry_after_s=ceil(busy.retry_after_s), code="no_worker"
+        ) from None
 
 
 def _event(http: dict[str, Any], now: datetime) -> dict[str, Any]:

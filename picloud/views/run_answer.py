@@ -1,19 +1,14 @@
 """From the outcome of a run to the answer of an HTTP call."""
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 import msgspec
 from pyramid.response import Response
 
 from picloud.domain.errors import HandlerFailed, HandlerTimeout, PicloudError
-from picloud.domain.kinds import EventKind
 from picloud.sandbox_pool.outcome import Control, Outcome, Status
 from picloud.services.app_code import AppCode
-from picloud.services.execution_rows import execution_row
 from picloud.services.runner import RunResult
-from picloud.services.runtime import Runtime
 from picloud.views.routes import APP
 
 SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
@@ -32,14 +27,8 @@ class HandlerAborted(PicloudError):
         self.status = status  # type: ignore[misc]
 
 
-def answer(made_of: Runtime, event: Mapping[str, Any], result: RunResult) -> Response:
-    """The handler's answer, and a record of the run. Raises HandlerAborted, HandlerTimeout, HandlerFailed."""
-    event_id = UUID(event["id"])
-    made_of.recorder.add(
-        execution_row(
-            result, kind=EventKind.HTTP, event_id=event_id, trace_id=event_id, event=msgspec.json.encode(event)
-        )
-    )
+def answer(result: RunResult) -> Response:
+    """The handler's answer. Raises HandlerAborted, HandlerTimeout, HandlerFailed."""
     outcome = result.outcome
     if outcome.status is Status.ok and outcome.response is not None:
         return _response(outcome)

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from picloud.crypto import MasterKey
 from picloud.dispatcher.dispatcher import Dispatcher
 from picloud.domain.access import Scope
 from picloud.domain.delivery import RetryPolicy
@@ -23,6 +24,7 @@ from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
 from picloud.services.changes import code_changed
+from picloud.services.effects import EffectsFactory
 from picloud.services.outbox import OutboxService
 from picloud.services.principals import Principal
 from picloud.services.runner import Runner, RunResult
@@ -106,16 +108,19 @@ class World:
 
     def _node(self, settings: Settings) -> Node:
         wakeup, codes, gate = Wakeup(), AppCodeCache(self.engine), Gate(self.pool, settings)
-        dispatcher = Dispatcher(self.engine, gate, codes, wakeup, settings)
-        return Node(wakeup, codes, session_factory(self.engine, wakeup, codes.invalidate), dispatcher, gate)
+        sessions = session_factory(self.engine, wakeup, codes.invalidate)
+        effects = EffectsFactory(sessions, MasterKey(b"k" * 32), settings)
+        dispatcher = Dispatcher(self.engine, gate, codes, wakeup, settings, effects)
+        return Node(wakeup, codes, sessions, dispatcher, gate)
 
     @contextmanager
-    def node(self, *, gated: bool = False, **changed: Any) -> Iterator[Node]:
+    def node(self, *, gated: bool = False, start: bool = True, **changed: Any) -> Iterator[Node]:
         """A started node; stopped at the end. `gated`: nothing that it runs is settled before its gate is opened."""
         node = self._node(replace(self.settings, **changed))
         if not gated:
             node.gate.opened.set()
-        node.dispatcher.start()
+        if start:
+            node.dispatcher.start()
         try:
             yield node
         finally:
