@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from picloud.postgres.cluster import Cluster
 from tests.integration.conftest import World
@@ -72,8 +73,35 @@ def test_a_broken_connection_costs_nothing(world: World) -> None:
         world.until(lambda: [row for row in world.waiting() if row.id == unknown and row.epoch is None])
         node.gate.opened.set()
         world.until(lambda: not world.waiting())
+        node.gate.wait_until_reached()
+        assert not node.gate.reached.acquire(blocking=False), "one of them was run twice"
     assert runs(world, held) == [(1, "ok")]
     assert runs(world, unknown) == [(1, "ok")]
+
+
+def test_a_settlement_that_breaks_off_is_made_again(world: World) -> None:
+    [delivery] = world.enqueue(world.script(OK))
+    stuck = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%picloud_delivered%'"
+    with world.node(gated=True, lease_s=600) as node:
+        node.gate.wait_until_reached()
+        with world.engine.connect() as in_the_way:
+            in_the_way.execute(text("SELECT id FROM outbox FOR UPDATE"))
+            node.gate.opened.set()
+            world.until(lambda: world.rows(stuck))
+            world.change(stuck.replace("pid", "pg_terminate_backend(pid)", 1))
+        world.until(lambda: not world.waiting())
+        assert not node.gate.reached.acquire(blocking=False), "it was run twice"
+    assert runs(world, delivery) == [(1, "ok")]
+
+
+def test_code_that_changed_while_nobody_listened_is_loaded_again(world: World) -> None:
+    script = world.script(OK)
+    with world.node(start=False) as node:
+        assert node.app_codes.by_id(world.app_id).scripts[script].version == 1
+        world.save(script, OK)
+        assert node.app_codes.by_id(world.app_id).scripts[script].version == 1
+        node.dispatcher.start()
+        world.until(lambda: node.app_codes.by_id(world.app_id).scripts[script].version == 2)
 
 
 def test_stopping_without_a_database_ends(world: World, server: Cluster) -> None:

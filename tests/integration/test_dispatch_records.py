@@ -1,6 +1,7 @@
 """What runs leave behind: execution rows, whatever handlers return and whenever the database is there."""
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from picloud.postgres.cluster import Cluster
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.services.execution_rows import ExecutionRow, execution_row
-from picloud.services.recorder import Recorder
+from picloud.services.recorder import BATCH_S, Recorder
 from picloud.services.runner import RunResult
 from tests.integration.conftest import QUICK, World
 
@@ -68,6 +69,7 @@ def test_records_wait_for_the_database(world: World, recorder: Recorder, server:
     server.stop()
     for _ in range(3):
         recorder.add(call(world))
+    time.sleep(5 * BATCH_S)  # so that it tries
     server.start()
     world.until(lambda: len(world.executions()) == 3)
 
