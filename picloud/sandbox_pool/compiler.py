@@ -69,7 +69,7 @@ class Compiler:
         caps: dict[int, int] = {Kind.COMPILED: frames.COMPILED_CAP_BYTES}
         try:
             watch = Watch(worker, LIMITS)
-            worker.channel.send(Kind.COMPILE, request)
+            worker.channel.send(Kind.COMPILE, request, watch.patience_s)
             while (frame := worker.channel.take(caps)) is None:
                 worker.be_patient(watch.patience_s())
                 with contextlib.suppress(BlockingIOError):

@@ -40,6 +40,14 @@ class HostError(Exception):
         self.message = message
 
 
+class _HostFailed(Exception):
+    """Carries what a host call raised past the handling of what the worker did."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Run:
     """One event in one worker. `spent` says afterwards that the worker must not be given another."""
 
@@ -47,6 +55,7 @@ class Run:
         self._worker = worker
         self._job = job
         self._host = host
+        self._watch = Watch(worker, job.limits)
         self._outcome = Outcome(Status.ok, job.limits)
         self._log_bytes = 0
         self._calls = 0
@@ -58,11 +67,13 @@ class Run:
 
         Raises what `host` raised, if it wasn't a HostError (then, too, the worker must be killed).
         """
-        watch = Watch(self._worker, self._job.limits)
+        watch = self._watch
         try:
-            self._converse(watch, opening)
+            self._converse(opening)
             if watch.hit is not None and self._outcome.status in (Status.ok, Status.error):
                 self._hard(watch.hit)
+        except _HostFailed as failed:
+            raise failed.error from None
         except Expired as expired:
             self._hard(expired.status)
         except FrameTooLarge as error:
@@ -71,19 +82,19 @@ class Run:
             self._hard(Status.protocol, str(error))
         except (EOFError, OSError):
             self._hard(Status.crash)
-        self._measure(watch)
+        self._measure()
         return self._outcome
 
-    def _measure(self, watch: Watch) -> None:
-        self._outcome.wall_ms = (time.monotonic_ns() - watch.started_ns) / 1e6
+    def _measure(self) -> None:
+        self._outcome.wall_ms = (time.monotonic_ns() - self._watch.started_ns) / 1e6
         with contextlib.suppress(OSError):
-            self._outcome.cpu_ms = watch.cpu_used_ns() / 1e6
+            self._outcome.cpu_ms = self._watch.cpu_used_ns() / 1e6
         self._outcome.memory_peak_bytes = self._worker.growth()
 
-    def _converse(self, watch: Watch, opening: list[tuple[Kind, bytes]]) -> None:
-        worker, limits = self._worker, self._job.limits
+    def _converse(self, opening: list[tuple[Kind, bytes]]) -> None:
+        worker, watch, limits = self._worker, self._watch, self._job.limits
         for kind, body in opening:
-            self._send(kind, body)
+            worker.channel.send(kind, body, watch.patience_s)
         caps: dict[int, int] = {
             Kind.LOG: limits.log_bytes,
             Kind.CALL: limits.host_bytes,
@@ -100,12 +111,6 @@ class Run:
                     worker.channel.fill()
             elif self._handle(*frame):
                 return
-
-    def _send(self, kind: Kind, body: bytes) -> None:
-        try:
-            self._worker.channel.send(kind, body)
-        except BlockingIOError:
-            raise ProtocolError("the worker doesn't read") from None
 
     def _handle(self, kind: int, body: bytes) -> bool:
         """Whether the run has ended with this frame."""
@@ -168,7 +173,9 @@ class Run:
             reply: dict[str, Any] = {"value": self._host(call.verb, call.args)}
         except HostError as error:
             reply = {"error": {"type": error.type, "message": error.message}}
-        self._send(Kind.REPLY, json.dumps(reply).encode())
+        except Exception as error:  # ours, not the worker's: it must not be taken for a broken connection
+            raise _HostFailed(error) from error
+        self._worker.channel.send(Kind.REPLY, json.dumps(reply).encode(), self._watch.patience_s)
 
     def _hard(self, status: Status, detail: str = "") -> None:
         """The run ended without, or against, the worker's own word."""

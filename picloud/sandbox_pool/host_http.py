@@ -13,10 +13,10 @@ _CHARSETS = frozenset({"ascii", "us-ascii", "iso-8859-1", "latin1", "iso-8859-15
 
 
 class HttpStatusError(OSError):
-    """Raised by `raise_for_status()`. As it is an OSError, `except OSError` takes all that can go wrong with a request."""
+    """Raised by `raise_for_status()`. An OSError, so that `except OSError` takes all that can go wrong on the way."""
 
     def __init__(self, status: int, url: str) -> None:
-        super().__init__(f"{url} answered with status {status}")
+        super().__init__(f"{url.partition('?')[0]} answered with status {status}")
         self.status = status
 
 
@@ -67,6 +67,9 @@ class HttpResponse:
         self.url: str = reply["url"]
         self.headers = HttpHeaders(reply["headers"])
         self.body = base64.b64decode(reply["body_base64"])
+
+    def __repr__(self) -> str:
+        return f"<HttpResponse {self.status}>"
 
     @property
     def ok(self) -> bool:

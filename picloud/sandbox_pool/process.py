@@ -16,7 +16,7 @@ from picloud.sandbox_pool.protocol import Channel
 if TYPE_CHECKING:
     from picloud.sandbox_pool.child import Child
 
-SEND_TIMEOUT_MS = 5_000
+SEND_TIMEOUT_MS = 50
 _MEMORY = re.compile(rb"VmPeak:\s*(\d+) kB\nVmSize:\s*(\d+) kB")
 _RESIDENT = re.compile(rb"VmHWM:\s*(\d+) kB")
 

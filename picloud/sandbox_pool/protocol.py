@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 
 HEADER = struct.Struct("!IB")
@@ -50,9 +50,17 @@ class Channel:
         self._sock = sock
         self._buffer = bytearray()
 
-    def send(self, kind: int, body: bytes) -> None:
-        """Raises OSError when the other end is gone, BlockingIOError by the socket's SO_SNDTIMEO."""
-        self._sock.sendall(HEADER.pack(len(body), kind) + body)
+    def send(self, kind: int, body: bytes, blocked: Callable[[], object] | None = None) -> None:
+        """`blocked` is called each time that the socket's SO_SNDTIMEO has passed, and may raise; without it
+        BlockingIOError is raised then. Raises OSError when the other end is gone."""
+        rest = memoryview(HEADER.pack(len(body), kind) + body)
+        while rest:
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except BlockingIOError:
+                if blocked is None:
+                    raise
+                blocked()
 
     def receive(self, caps: Mapping[int, int]) -> tuple[int, bytes]:
         """The next frame, as `take` gives it; waits for it. Raises EOFError when the other end has closed."""

@@ -109,8 +109,9 @@ def test_everything_ends_with_the_control_socket() -> None:
         executor.spawn(1 << 26)
 
 
-def test_what_the_host_raises_ends_the_run(own_pool: Pool) -> None:
-    class LeaseLost(Exception):
+@pytest.mark.parametrize("failure", [Exception, OSError, EOFError, TimeoutError, ValueError])
+def test_what_the_host_raises_ends_the_run(own_pool: Pool, failure: type[Exception]) -> None:
+    class LeaseLost(failure):  # type: ignore[misc, valid-type]
         pass
 
     def host(verb: str, args: object) -> None:

@@ -1,0 +1,230 @@
+"""A worker that has been taken over says whatever it likes to its driver: that ends its run, and nothing else."""
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from picloud.sandbox_pool import frames
+from picloud.sandbox_pool.driver import Run
+from picloud.sandbox_pool.limits import MIB, Limits
+from picloud.sandbox_pool.outcome import Outcome, Status
+from picloud.sandbox_pool.process import WorkerProcess
+from picloud.sandbox_pool.protocol import Channel, FrameTooLarge, Kind, ProtocolError
+from picloud.sandbox_pool.words import words
+from tests.sandbox.kit import RunScript, make_job
+
+RAW = "import socket, struct\ndef handler(ctx):\n    send = worker._channel._sock.sendall\n"
+FRAME = "    send(struct.pack('!IB', len(body), kind) + body)\n"
+
+
+def sends(raw_run: RunScript, kind: int, body: bytes, **options: Any) -> Outcome:
+    return raw_run(f"{RAW}    kind, body = {kind}, {body!r}\n{FRAME}    return 'sent'", **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (0, b""),
+        (255, b"{}"),
+        (Kind.COMPILED, b"{}"),
+        (Kind.EVENT, b"{}"),
+        (Kind.LOG, b""),
+        (Kind.LOG, b"not json"),
+        (Kind.LOG, b"{}"),
+        (Kind.LOG, b'{"level":"loud","message":"","fields":{},"at_ms":0}'),
+        (Kind.LOG, b'{"level":"info","message":1,"fields":{},"at_ms":0}'),
+        (Kind.LOG, b'{"level":"info","message":"","fields":[],"at_ms":0}'),
+        (Kind.LOG, b'{"level":"info","message":"","fields":{},"at_ms":-1}'),
+        (Kind.LOG, b'{"level":"info","message":"","fields":{},"at_ms":1e400}'),
+        (Kind.LOG, b'{"level":"info","message":"","fields":{},"at_ms":0,"app":"another"}'),
+        (Kind.LOG, b'{"level":"info","message":"\\ud800","fields":{},"at_ms":0}'),
+        (Kind.CALL, b'{"verb":"kv.get","args":{},"app":"another"}'),
+        (Kind.CALL, b'{"verb":"../../x","args":{}}'),
+        (Kind.CALL, b'{"verb":"kv.get\\n","args":{}}'),
+        (Kind.CALL, b'{"verb":"kv.get","args":null}'),
+        (Kind.RESULT, b""),
+        (Kind.RESULT, b"NaN"),
+        (Kind.RESULT, b"[1,]"),
+        (Kind.RESULT, b"\xff"),
+        (Kind.RESULT, b"1 2"),
+        (Kind.RESULT, b"[" * 100_000),
+        (Kind.RESULT, b"[" * 100_000 + b"]" * 100_000),
+        (Kind.RESPONSE, b""),
+        (Kind.RESPONSE, b"\xff\xff\xff\xff\x00"),
+        (Kind.RESPONSE, struct.pack("!IB", 2, 0) + b"{}"),
+        (Kind.RESPONSE, struct.pack("!IB", 500, 0) + b"{}"),
+        (Kind.FAILED, b'{"status":"ok","error":null,"control":null}'),
+        (Kind.FAILED, b'{"status":"lost","error":null,"control":null}'),
+        (Kind.SPENT, b"x"),
+    ],
+)
+def test_broken_frames(raw_run: RunScript, kind: int, body: bytes) -> None:
+    outcome = sends(raw_run, kind, body)
+    assert outcome.status is Status.protocol
+    assert outcome.result is None
+    assert raw_run("def handler(ctx):\n    return 'fine'").result == b'"fine"'
+
+
+@pytest.mark.parametrize("kind", [Kind.LOG, Kind.RESULT, Kind.RESPONSE])
+@pytest.mark.parametrize("length", [2 * MIB, 0xFFFFFFFF])
+def test_announcing_too_much_is_output(raw_run: RunScript, kind: Kind, length: int) -> None:
+    outcome = raw_run(f"{RAW}    send(struct.pack('!IB', {length}, {kind}))\n    import time\n    time.sleep(60)")
+    assert outcome.status is Status.output
+
+
+def test_flooding_with_frames_ends(raw_run: RunScript) -> None:
+    body = b'{"level":"info","message":"","fields":{},"at_ms":0}'
+    outcome = raw_run(f"{RAW}    kind, body = {Kind.LOG}, {body!r}\n    while True:\n    {FRAME}")
+    assert outcome.status is Status.output
+    assert len(outcome.logs) <= Limits().log_lines
+
+
+def test_flooding_with_calls_ends(raw_run: RunScript) -> None:
+    body = b'{"verb":"kv.get","args":{}}'
+    source = f"{RAW}    kind, body = {Kind.CALL}, {body!r}\n    while True:\n    {FRAME}"
+    outcome = raw_run(source, lambda verb, args: 1, limits=Limits(wall_ms=500))
+    assert outcome.status in (Status.wall, Status.cpu)
+    assert outcome.wall_ms < 2_000
+
+
+def test_a_dripping_frame_does_not_stretch_the_wall_limit(raw_run: RunScript) -> None:
+    source = (
+        f"{RAW}    import time\n    send(struct.pack('!IB', 1000, {Kind.RESULT}))\n"
+        "    while True:\n        send(b'1')\n        time.sleep(0.02)"
+    )
+    outcome = raw_run(source, limits=Limits(wall_ms=300))
+    assert outcome.status is Status.wall
+    assert outcome.wall_ms < 3_000
+
+
+def test_closing_the_socket_is_a_crash(raw_run: RunScript) -> None:
+    assert (
+        raw_run(f"{RAW}    worker._channel._sock.close()\n    import time\n    time.sleep(60)").status is Status.crash
+    )
+
+
+def test_a_forged_result_before_the_real_one_does_not_reach_the_next_event(raw_run: RunScript) -> None:
+    """What a worker says too much stays in its own connection, and its own app has itself to blame."""
+    sends(raw_run, Kind.RESULT, b'"forged"', app="forger")
+    assert raw_run("def handler(ctx):\n    return 'fine'", app="honest").result == b'"fine"'
+
+
+def test_which_app_asks_is_no_frames_to_say(raw_run: RunScript) -> None:
+    asked: list[tuple[str, Mapping[str, Any]]] = []
+    body = b'{"verb":"kv.get","args":{"app":"another","key":"k"}}'
+    raw_run(
+        f"{RAW}    kind, body = {Kind.CALL}, {body!r}\n{FRAME}    return 1",
+        lambda verb, args: asked.append((verb, args)),
+    )
+    assert asked == [("kv.get", {"app": "another", "key": "k"})]  # the host knows the app from the job, not from here
+
+
+class ScriptedWorker(WorkerProcess):
+    """A process handle whose other end is a thread of the test: for speed, with the real driver."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.channel = Channel(sock)
+        self._patience_ms = 0
+
+    def cpu_ns(self) -> int:
+        return 0
+
+    def growth(self) -> int:
+        return 0
+
+    def signal(self, number: int) -> None:
+        pass
+
+
+def drive_against(answer: bytes) -> Outcome:
+    ours, theirs = socket.socketpair()
+    thread = threading.Thread(target=lambda: (theirs.sendall(answer), theirs.shutdown(socket.SHUT_WR)))
+    thread.start()
+    try:
+        return Run(ScriptedWorker(ours), make_job("", limits=Limits(wall_ms=5_000)), lambda verb, args: None).drive([])
+    finally:
+        ours.close()
+        thread.join()
+        theirs.close()
+
+
+def framed(kind: int, body: bytes) -> bytes:
+    return struct.pack("!IB", len(body), kind) + body
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+NAMES = words(
+    "level message fields at_ms verb args status error control type script line traceback headers content_type form"
+)
+FIELDS = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=6)
+BODIES = st.binary(max_size=60) | (FIELDS | JSON).map(lambda value: json.dumps(value).encode())
+KINDS = st.sampled_from([*Kind, 0, 7, 99, 255])
+STREAMS = st.lists(st.tuples(KINDS, BODIES).map(lambda pair: framed(*pair)) | st.binary(max_size=12), max_size=6).map(
+    b"".join
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(STREAMS)
+def test_no_stream_of_bytes_breaks_the_driver(stream: bytes) -> None:
+    outcome = drive_against(stream)
+    assert isinstance(outcome.status, Status)
+    if outcome.status is Status.ok:
+        assert outcome.result is not None or outcome.response is not None
+        json.loads(outcome.result or b"null")
+    else:
+        assert outcome.error is not None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200), st.integers(1, 7))
+def test_a_channel_gives_frames_or_refuses(data: bytes, step: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for start in range(0, len(data), step):
+            theirs.sendall(data[start : start + step])
+        theirs.shutdown(socket.SHUT_WR)
+        channel = Channel(ours)
+        caps = {int(kind): 50 for kind in Kind}
+        try:
+            while True:
+                kind, body = channel.receive(caps)
+                assert kind in caps
+                assert len(body) <= 50
+        except (EOFError, ProtocolError):
+            pass
+
+
+@settings(max_examples=300, deadline=None)
+@given(BODIES)
+def test_decoders_refuse_with_their_own_errors_only(body: bytes) -> None:
+    for decode in (
+        frames.decode_log,
+        frames.decode_call,
+        frames.decode_failed,
+        frames.decode_compiled,
+        frames.split_response,
+    ):
+        with contextlib.suppress(ValueError, ProtocolError):  # msgspec's errors are ValueErrors
+            decode(body)
+
+
+def test_a_cap_is_checked_before_the_body_has_come() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(struct.pack("!IB", 1_000_000, Kind.RESULT))
+        with pytest.raises(FrameTooLarge):
+            Channel(ours).receive({Kind.RESULT: 999_999})
