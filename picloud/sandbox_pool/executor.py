@@ -132,8 +132,11 @@ class Executor:
             raise ExecutorGone("the executor has been closed")
         child = self._child
         if child is not None and child.running() and self._is_worn(child):
-            self._retired.append(child)
-            child = None
+            if child.living > 0:
+                self._retired.append(child)
+                child = None
+            else:
+                child.stop()
         if child is None or not child.running():
             if child is not None:
                 child.stop()

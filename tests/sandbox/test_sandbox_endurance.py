@@ -1,0 +1,123 @@
+"""Over thousands of events and many kills: no descriptor, process or memory is left behind."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from picloud.sandbox_pool.executor import Executor
+from picloud.sandbox_pool.limits import MIB, Limits
+from picloud.sandbox_pool.outcome import Status
+from picloud.sandbox_pool.pool import Pool, Tripped
+from tests.sandbox.kit import make_job, runner
+
+CYCLES = """
+import json
+class Node:
+    def __init__(self):
+        self.me = self
+        self.data = 'x' * 10_000
+def handler(ctx):
+    nodes = [Node() for _ in range(5)]
+    print(len(nodes))
+    return json.loads(json.dumps({'n': len(nodes)}))
+"""
+DEATH = "def handler(ctx):\n    return 'x' * 10**10"
+FINE = "def handler(ctx):\n    return 1"
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    executor = Executor()
+    pool = Pool(executor, size=2, spares=1)
+    yield pool
+    pool.close()
+    executor.close()
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def descendants(pool: Pool) -> int:
+    pid = pool._executor.pid
+    (zygote,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return len(Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split())
+
+
+def settle(pool: Pool) -> None:
+    """Until the housekeeper has nothing left to do."""
+    while pool._seats.untidy():
+        pass
+
+
+def test_five_thousand_events_leave_nothing_behind(pool: Pool) -> None:
+    job = make_job(CYCLES)
+    pool.run(job, wait_s=5)
+    settle(pool)
+    descriptors, processes = open_descriptors(), descendants(pool)
+    assert all(pool.run(job, wait_s=5).status is Status.ok for _ in range(5_000))
+    settle(pool)
+    assert open_descriptors() == descriptors
+    assert descendants(pool) == processes
+    (seat,) = pool._seats._idle
+    assert seat.events < 1_000  # recycled on the way
+    assert seat.worker.size_bytes - seat.worker.base_bytes < 8 * MIB
+
+
+def test_a_hundred_deaths_leave_nothing_behind(pool: Pool) -> None:
+    runner(pool)(FINE)
+    settle(pool)
+    descriptors, processes = open_descriptors(), descendants(pool)
+    for number in range(100):
+        assert runner(pool)(DEATH + "\n" * number).status is Status.memory
+        assert runner(pool)(FINE, app="another").status is Status.ok
+    runner(pool)(FINE)
+    settle(pool)
+    assert open_descriptors() - descriptors <= 4  # one more app is loaded: a worker has three
+    assert descendants(pool) - processes <= 1
+
+
+def test_a_script_that_keeps_killing_must_wait_and_others_need_not(pool: Pool) -> None:
+    run = runner(pool)
+    for _ in range(5):
+        assert run(DEATH).status is Status.memory
+    with pytest.raises(Tripped) as tripped:
+        run(DEATH)
+    assert 0 < tripped.value.retry_after_s <= 5
+    assert run(FINE).status is Status.ok
+    assert run(DEATH, app="another").status is Status.memory
+    assert run(DEATH + "\n").status is Status.memory  # a new version has a clean record
+
+
+def test_a_worker_that_grew_is_not_kept(pool: Pool) -> None:
+    hoard = (
+        "import json\nkept = json.loads('[' + '\"' + 'x' * 25_000_000 + '\"' + ']')\ndef handler(ctx):\n    return 1"
+    )
+    keeps = "from functools import lru_cache\n" + hoard
+    for _ in range(3):
+        assert runner(pool)(keeps, limits=Limits(memory_bytes=128 * MIB)).status is Status.ok
+
+
+def test_idle_means_asleep(pool: Pool) -> None:
+    """Context switches of the executor, the zygote and the workers while nothing is due (a second stands for ten)."""
+    runner(pool)(FINE)
+    settle(pool)
+    pid = pool._executor.pid
+    (zygote,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    workers = Path(f"/proc/{zygote}/task/{zygote}/children").read_text().split()
+    assert len(workers) == 2
+
+    def switches() -> int:
+        lines = [
+            line
+            for process in (pid, zygote, *workers)
+            for line in Path(f"/proc/{process}/status").read_text().splitlines()
+        ]
+        return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+
+    while (before := switches()) != switches():
+        pass  # they are still lying down
+    os.waitpid(os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "1"), 0)
+    assert switches() == before
