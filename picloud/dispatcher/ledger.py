@@ -10,6 +10,7 @@ from picloud.dispatcher.claim import Claimed, claim, next_due_s
 from picloud.dispatcher.hand import Hand
 from picloud.dispatcher.lease import extend, free_lost, free_own
 from picloud.dispatcher.link import Link
+from picloud.dispatcher.scheduler import fire, next_cron_s
 from picloud.dispatcher.settle import Ended, settle
 from picloud.dispatcher.verdict import Dead, Retry
 from picloud.services.trouble import passes
@@ -23,8 +24,9 @@ _UNSTORABLE_PAUSE_S = 30.0
 class Ledger:
     """All methods raise the errors of psycopg2."""
 
-    def __init__(self, link: Link, *, lease_s: float) -> None:
+    def __init__(self, link: Link, *, lease_s: float, backlog_max: int) -> None:
         self._link = link
+        self._backlog_max = backlog_max
         self._lease_s = lease_s
 
     def exchange(self, ended: Sequence[Ended], room: int) -> tuple[list[Ended], list[Claimed]]:
@@ -43,6 +45,11 @@ class Ledger:
         """Seconds until there is something to claim."""
         with self._link.cursor() as cursor:
             return next_due_s(cursor, self._link.epoch)
+
+    def fire_crons(self) -> tuple[int, float | None]:
+        """Write the events of cron triggers that are due. How many were looked at, and seconds until there are more."""
+        with self._link.transaction() as cursor:
+            return fire(cursor, self._backlog_max), next_cron_s(cursor)
 
     def renew(self, rows: Sequence[Claimed]) -> list[Claimed]:
         """Those of `rows` that are still ours; they have new leases."""

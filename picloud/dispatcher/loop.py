@@ -29,6 +29,8 @@ SETTLE_S = 0.02
 """While more waits than can run, what has ended waits at most so long for company."""
 ANNOUNCE_S = 0.25
 """Other nodes hear of new deliveries at most once in so long."""
+CRON_S = 1.0
+"""While there is work, it is looked for new cron triggers at most once in so long."""
 RETURN_S = 1.5
 """After a restart of the server every node gets so long to take its epoch's lock again."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
@@ -62,12 +64,13 @@ class Loop:
         self._stopped = Wakeup()
         self._lease_s = settings.lease_s
         self._link = Link(engine)
-        self._ledger = Ledger(self._link, lease_s=settings.lease_s)
+        self._ledger = Ledger(self._link, lease_s=settings.lease_s, backlog_max=settings.backlog_max)
         self._hand = Hand(workers=settings.sandbox_workers, most=settings.dispatch_batch)
         self._timers = Timers()
         self._ended: list[Ended] = []
         self._hungry = True
         self._announced_at = 0.0
+        self._cron_at = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._stop_at: float | None = None
 
@@ -109,6 +112,7 @@ class Loop:
         else:
             self._ledger.free_lost()
         self._timers.set(Timer.RECOVER, time.monotonic() + RETURN_S)
+        self._timers.set(Timer.CRON, time.monotonic())
         self._hungry = True
         log.info("connected", extra={"fields": {"epoch": self._link.epoch}})
 
@@ -122,6 +126,8 @@ class Loop:
             self._hungry = True
         if self._stop_at is not None:
             self._wind_down(now)
+        elif self._timers.went_off(Timer.CRON, now):
+            self._fire_crons(now)
         self._exchange()
         if self._timers.went_off(Timer.ANNOUNCE, now):
             self._link.announce()
@@ -145,9 +151,11 @@ class Loop:
         if self._wakeup.drain():
             self._hungry = True
             self._timers.set_earlier(Timer.ANNOUNCE, max(now, self._announced_at + ANNOUNCE_S))
+            self._timers.set_earlier(Timer.CRON, max(now, self._cron_at + CRON_S))
         news, changed = self._link.heard()
         for app_id in changed:
             self._app_codes.invalidate(app_id)
+            self._timers.set_earlier(Timer.CRON, max(now, self._cron_at + CRON_S))
         if news or self._timers.went_off(Timer.DUE, now):
             self._hungry = True
 
@@ -161,6 +169,12 @@ class Loop:
         for row in set(rows).difference(kept):
             row.forsaken = True
         self._hand.remove(row for row in rows if row.forsaken)
+
+    def _fire_crons(self, now: float) -> None:
+        fired, next_s = self._ledger.fire_crons()
+        self._cron_at = now
+        self._hungry = self._hungry or fired > 0
+        self._timers.set(Timer.CRON, None if next_s is None else now + max(next_s, LOCKED_S))
 
     def _wind_down(self, now: float) -> None:
         """Give back what has not begun; and when the time is over, what has not ended."""

@@ -16,6 +16,8 @@ class Timer(Enum):
     """Who has not come back by now is gone."""
     UPKEEP = auto()
     """A new day."""
+    CRON = auto()
+    """A cron trigger is due, or may be."""
     STOP = auto()
     """What still runs is given back."""
 
