@@ -1,0 +1,33 @@
+"""A worker that is killed while PiCloud still tries out how it is confined: that must not be taken for a verdict."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.functional.client import eventually
+from tests.functional.serving import Child, Serving
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
+
+STARTS = 6
+"""The self-test takes a fifth of a second; not each kill hits it."""
+
+
+@pytest.mark.xfail(reason="the executor keeps the result of a disturbed self-test for good")
+def test_handlers_run_although_the_first_worker_is_killed(tmp_path: Path) -> None:
+    serving = Serving(tmp_path)
+
+    def first_worker() -> Child | None:
+        with suppress(ValueError, IndexError):  # its parents are just being started
+            return serving.workers[0]
+        return None
+
+    try:
+        for _ in range(STARTS):
+            serving.start()
+            eventually(first_worker).kill()
+            eventually(serving.is_ready, 10)
+            serving.stop()
+    finally:
+        serving.end()
