@@ -1,5 +1,6 @@
 import importlib
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -21,5 +22,7 @@ def command(listen: str | None, data_dir: Path | None, sample: bool) -> None:
     # Early, while this process is small and has no secrets, connections or threads.
     executor = Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers)
     executor.start()
+    # Pyramid 2.1's affair with setuptools, not of interest to who reads our log.
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
     serving = importlib.import_module("picloud.cli.serving")
     sys.exit(serving.serve(settings, supervisor, executor, sample))
