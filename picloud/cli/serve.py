@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from picloud.cli.allocator import give_memory_back
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.cli.supervisor import Supervisor
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
@@ -17,6 +18,7 @@ from picloud.sandbox_pool.executor import Executor, ExecutorGone
 @plain_errors(ExecutorGone)
 def command(listen: str | None, data_dir: Path | None, sample: bool) -> None:
     """Run PiCloud until SIGTERM or Ctrl-C."""
+    give_memory_back()
     settings = load_settings(listen=listen, data_dir=data_dir)
     supervisor = Supervisor()  # a stop signal that comes while we start is kept until all can be ended in order
     # Early, while this process is small and has no secrets, connections or threads.

@@ -5,6 +5,7 @@ from typing import Any
 from pyramid.request import Request
 
 from picloud import __version__
+from picloud.domain.errors import Unavailable
 from picloud.services.readiness import Readiness
 from picloud.views.api import public, runtime
 
@@ -19,6 +20,7 @@ def readyz(request: Request) -> dict[str, Any]:
     made_of = runtime(request)
     reasons = Readiness(made_of.sessions, made_of.executor).reasons()
     if reasons:
-        request.response.status_int = 503
-        request.response.headers["Retry-After"] = "5"
-    return {"status": "unavailable" if reasons else "ok", "reasons": reasons}
+        error = Unavailable("; ".join(reasons), code="not_ready")
+        error.members["reasons"] = reasons
+        raise error
+    return {"status": "ok", "reasons": []}

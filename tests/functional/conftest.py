@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
 from picloud.app import make_app
 from picloud.domain.access import Scope
 from picloud.domain.kinds import InstanceRole
+from picloud.models.engine import make_engine
 from picloud.postgres import Cluster
 from picloud.process import Process
 from picloud.services.api_keys import ApiKeyService
@@ -32,8 +34,18 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def process(cluster: Cluster, settings: Settings) -> Iterator[Process]:
-    process = Process.start(settings, database_url=cluster.url)
+def database_url(cluster: Cluster) -> str:
+    """A database of its own: other tests' dispatchers must not deliver what these enqueue, nor these theirs."""
+    engine = make_engine(cluster.url, pool_size=1)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CREATE DATABASE functional"))
+    engine.dispose()
+    return engine.url.set(database="functional").render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def process(database_url: str, settings: Settings) -> Iterator[Process]:
+    process = Process.start(settings, database_url=database_url)
     yield process
     process.stop(5.0)
 
