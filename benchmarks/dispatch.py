@@ -5,12 +5,15 @@ python benchmarks/dispatch.py [events]
 
 import json
 import multiprocessing
+import re
 import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.job import CodeBundle, Job
@@ -18,7 +21,11 @@ from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.pool import Pool
 
 NOOP = "def handler(ctx):\n    return None"
+LOOP = "def handler(ctx):\n    while True:\n        pass"
+C_LOOP = "def handler(ctx):\n    return sum(range(10**12))"
+SLEEP = "import time\ndef handler(ctx):\n    time.sleep(60)"
 ROUNDS = 5
+IDLE_S = 10
 
 
 def echo(sock: socket.socket, other_end: socket.socket) -> None:
@@ -38,14 +45,15 @@ def timed(times: int, action: Callable[[], object]) -> list[float]:
 
 
 def show(name: str, taken: list[float], base: list[float]) -> None:
-    ordered, reference = sorted(taken), sorted(base)
+    ordered = sorted(taken)
     p50, p99 = (ordered[int(len(ordered) * share)] for share in (0.5, 0.99))
-    print(f"{name:44} p50 {p50:9.1f} us  p99 {p99:9.1f} us  {p50 / statistics.median(reference):7.2f} x the baseline")
+    ratio = p50 / statistics.median(base)
+    print(f"{name:46} p50 {p50:9.1f} us  p99 {p99:9.1f} us  {ratio:8.3f} x its baseline")
 
 
-def make_job() -> Job:
+def make_job(source: str = NOOP, limits: Limits = Limits(), app: str = "app") -> Job:  # noqa: B008  frozen
     event = {"id": "0", "kind": "manual", "attempt": 1, "occurred_at": "", "trace_id": "", "depth": 0, "manual": {}}
-    return Job("app", CodeBundle("noop", "main", {"main": NOOP}), json.dumps(event).encode(), {}, Limits())
+    return Job(app, CodeBundle(source, "main", {"main": source}), json.dumps(event).encode(), {}, limits)
 
 
 def dispatch(pool: Pool, events: int) -> None:
@@ -55,29 +63,97 @@ def dispatch(pool: Pool, events: int) -> None:
     process.start()
     theirs.close()
     job = make_job()
-    warm, bare = [], []
+    warm: list[float] = []
+    bare: list[float] = []
     for _ in range(ROUNDS):
         bare += timed(events // ROUNDS, lambda: (ours.sendall(job.event), ours.recv(65536)))
         warm += timed(events // ROUNDS, lambda: pool.run(job, wait_s=1))
-    show("socketpair echo (baseline)", bare, bare)
+    show("echo over a bare socketpair (baseline)", bare, bare)
     show("warm dispatch", warm, bare)
     ours.close()
     process.join()
 
 
-def birth(executor: Executor) -> None:
-    """From asking for a worker until it has answered, against starting Python with the same imports."""
+def birth(executor: Executor, pool: Pool) -> None:
+    """A confined worker, and a killed one's replacement, against starting Python with the same imports."""
 
     def born() -> None:
         worker = executor.spawn(Limits().memory_bytes)
         worker.channel.send(6, b'{"list": true}')
         worker.channel.receive({23: 4096})
-        executor.bury(worker)
+        workers.append(worker)
 
+    def replaced() -> None:
+        executor.bury(pool._seats._idle[0].worker)
+        pool._seats._idle.clear()
+        pool.run(per_event, wait_s=5)
+        pool.run(job, wait_s=5)
+
+    workers: list[object] = []
     command = [sys.executable, "-c", "import picloud.sandbox_pool.zygote"]
     started = timed(10, lambda: subprocess.run(command, check=True))
     show("start of Python with the imports (baseline)", started, started)
-    show("a confined worker: fork, answer, kill", timed(100, born), started)
+    show("a confined worker: fork to first answer", timed(100, born), started)
+    for worker in workers:
+        executor.bury(worker)  # type: ignore[arg-type]
+    job = make_job()
+    per_event = replace(job, per_event=True)
+    pool.run(job, wait_s=5)
+    show("a process for each event", timed(100, lambda: pool.run(per_event, wait_s=5)), started)
+    show("kill, fork, load and run, twice over", timed(50, replaced), started)
+
+
+def overshoot(pool: Pool) -> None:
+    """How far past its limit a run gets, in ms of the limit's own clock."""
+    for name, source, limits in (
+        ("cpu, a loop", LOOP, Limits(cpu_ms=100)),
+        ("cpu, a loop in C", C_LOOP, Limits(cpu_ms=100)),
+        ("wall", SLEEP, Limits(wall_ms=100)),
+    ):
+        over = []
+        for number in range(20):
+            outcome = pool.run(make_job(source + "\n" * number, limits), wait_s=5)
+            over.append((outcome.wall_ms if name == "wall" else outcome.cpu_ms) - 100)
+        print(f"overshoot of 100 ms: {name:25} p50 {statistics.median(over):6.1f} ms  max {max(over):6.1f} ms")
+
+
+def memory(executor: Executor) -> None:
+    """Private and proportional memory of a full pool of 8."""
+    pool = Pool(executor, size=7, spares=1)
+    for number in range(7):
+        pool.run(make_job(app=f"app {number}"), wait_s=5)
+    time.sleep(0.2)
+    keeper, zygote, *workers = family(executor)
+    private = [kib(pid, "Private_Dirty") + kib(pid, "Private_Clean") for pid in workers]
+    whole = sum(kib(pid, "Pss") for pid in (keeper, zygote, *workers))
+    each = statistics.median(private) / 1024
+    print(f"{len(workers)} idle workers: {each:.2f} MiB private each; with zygote {whole / 1024:.1f} MiB PSS")
+    before = switches(keeper, zygote, *workers)
+    time.sleep(IDLE_S)
+    print(f"context switches of all of them in {IDLE_S} s idle: {switches(keeper, zygote, *workers) - before}")
+    pool.close()
+
+
+def family(executor: Executor) -> list[int]:
+    """The executor, its zygote, and the workers."""
+
+    def children(pid: int) -> list[int]:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    pid = executor.pid
+    assert pid is not None
+    (zygote,) = children(pid)
+    return [pid, zygote, *children(zygote)]
+
+
+def kib(pid: int, field: str) -> int:
+    found = re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def switches(*pids: int) -> int:
+    texts = (Path(f"/proc/{pid}/status").read_text() for pid in pids)
+    return sum(int(number) for text in texts for number in re.findall(r"ctxt_switches:\s+(\d+)", text))
 
 
 def main() -> None:
@@ -85,8 +161,10 @@ def main() -> None:
     executor.start()
     pool = Pool(executor)
     dispatch(pool, int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
-    birth(executor)
+    birth(executor, pool)
+    overshoot(pool)
     pool.close()
+    memory(executor)
     executor.close()
 
 

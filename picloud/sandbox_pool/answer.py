@@ -3,8 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from picloud.sandbox_pool.interrupts import MESSAGES, LimitHit
 
@@ -15,8 +14,7 @@ class NotJson(TypeError):
     """The handler returned something that JSON can't say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What `ctx.respond()` makes."""
 
     body: Any = None

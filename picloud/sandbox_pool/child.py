@@ -22,8 +22,8 @@ _BOOTSTRAP = """
 import sys
 fd, module, *paths = sys.argv[1:]
 sys.path += paths
-__import__(module)
-sys.modules[module].main(int(fd))
+from picloud.sandbox_pool.keeper import main
+main(int(fd), module)
 """
 
 

@@ -1,11 +1,10 @@
 """What is wrong with a piece of source."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class CodeProblem:
-    """`line` and `column` count from 1. `hint` says what to write instead; it may be empty."""
+class CodeProblem(NamedTuple):
+    """`line` and `column` count from 1, in characters. `hint` says what to write instead; it may be empty."""
 
     line: int
     column: int

@@ -1,7 +1,6 @@
 """Source to restricted code. Runs in a throw-away worker: deep nesting can crash or exhaust Python's compiler."""
 
 import ast
-import dataclasses
 import marshal
 from types import CodeType
 
@@ -51,7 +50,7 @@ def _in_characters(problem: CodeProblem, source: str) -> CodeProblem:
     """Python's syntax tree counts columns in bytes of UTF-8."""
     line = source.splitlines()[problem.line - 1 : problem.line]
     before = line[0].encode()[: problem.column - 1] if line else b""
-    return dataclasses.replace(problem, column=len(before.decode("utf-8", "ignore")) + 1)
+    return problem._replace(column=len(before.decode("utf-8", "ignore")) + 1)
 
 
 def _too_deep() -> Refused:

@@ -5,20 +5,19 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from picloud.sandbox_pool import libc
 from picloud.sandbox_pool.landlock import Ruleset
-from picloud.sandbox_pool.limits import MIB
 from picloud.sandbox_pool.seccomp import Filter
+from picloud.sandbox_pool.units import MIB
 
 CPU_LAST_RESORT_S = 3_600
 STACK_BYTES = 8 * MIB
 _SLACK_BYTES = 8 * MIB
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(NamedTuple):
     """Of a process, in bytes: its whole address space, and the data in it."""
 
     total_bytes: int

@@ -22,7 +22,7 @@ class ExecutorGone(Exception):
 
 
 class Executor:
-    """Thread-safe. `module` is what the child runs; its `main(control_fd)` must speak `zygote`'s protocol.
+    """Thread-safe. `module` is what the child's keeper runs; it must speak `zygote`'s protocol.
 
     A worker shares its address layout with all that were forked from the same child, so a child is replaced after
     10,000 forks or a day. `accept_unconfined` lets handlers run where a required layer is missing.

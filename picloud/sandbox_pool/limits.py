@@ -2,7 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-MIB = 1024 * 1024
+from picloud.sandbox_pool.units import MIB
+
+__all__ = ["MIB", "Limits"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The executor's way down: an unprivileged uid, and namespaces of its own where the kernel gives them."""
 
-import contextlib
 import os
+from collections.abc import Mapping
 
 from picloud.sandbox_pool import libc
 
@@ -21,36 +21,40 @@ _MNT_DETACH = 2
 _PLACE = "/tmp"  # noqa: S108  a folder that exists everywhere, to mount on
 
 
-def descend() -> tuple[str, ...]:
-    """Drops root and enters new namespaces; gives the names of those entered (none where the kernel refuses).
+def enter() -> tuple[str, ...]:
+    """Enters new namespaces; gives their names (none where the kernel refuses).
 
-    The pid namespace holds the caller's next child, not the caller. Raises OSError if root can't be dropped.
+    That of pids holds the caller's next child, not the caller. Without root, a user namespace comes with the others.
     """
-    entered = _enter(0) if os.geteuid() == 0 else ()
+    extra = {} if os.geteuid() == 0 else {"user": _CLONE_NEWUSER}
+    return _unshare({**_CLONE, **extra})
+
+
+def enter_without_pids() -> tuple[str, ...]:
+    """For a root that may not enter namespaces, after it has dropped root: those that don't need another fork."""
+    return _unshare({**_CLONE, "user": _CLONE_NEWUSER}, without="pid")
+
+
+def _unshare(flags: Mapping[str, int], without: str = "") -> tuple[str, ...]:
+    wanted = {name: flag for name, flag in flags.items() if name != without}
+    try:
+        libc.unshare(sum(wanted.values()))
+    except OSError:
+        return ()
+    return tuple(wanted)
+
+
+def drop_root() -> None:
+    """Raises OSError where that fails."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(EXECUTOR_UID, EXECUTOR_UID, EXECUTOR_UID)
         os.setresuid(EXECUTOR_UID, EXECUTOR_UID, EXECUTOR_UID)
-    return entered or _enter(_CLONE_NEWUSER)
 
 
-def _enter(extra: int) -> tuple[str, ...]:
-    flags = extra
-    for flag in _CLONE.values():
-        flags |= flag
-    try:
-        libc.unshare(flags)
-    except OSError:
-        return ()
-    names = (*_CLONE, "user") if extra else tuple(_CLONE)
-    with contextlib.suppress(OSError):
-        _empty_root()
-        return (*names, "empty root")
-    return names
-
-
-def _empty_root() -> None:
-    """Puts an empty, read-only file system in the place of everything. All that is needed must have been read."""
+def empty_root() -> None:
+    """Puts an empty, read-only file system in the place of everything. All that is needed must have been read.
+    Raises OSError where the kernel refuses."""
     libc.mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     libc.mount("none", _PLACE, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY, "size=4k,nr_inodes=2")
     os.chdir(_PLACE)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from picloud.sandbox_pool import libc
-from picloud.sandbox_pool.limits import MIB
+from picloud.sandbox_pool.units import MIB
 
 _NOTHING: tuple[Any, ...] = (None, None, None, None)
 _SHARED_ANONYMOUS, _PRIVATE_ANONYMOUS = 0x21, 0x22

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from picloud.sandbox_pool.layers import Layer
-from picloud.sandbox_pool.limits import MIB
 from picloud.sandbox_pool.process import Exit, WorkerProcess
 from picloud.sandbox_pool.protocol import Kind, ProtocolError
+from picloud.sandbox_pool.units import MIB
 
 Spawn = Callable[[int], WorkerProcess]
 Bury = Callable[[WorkerProcess], Exit | None]

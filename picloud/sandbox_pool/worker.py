@@ -23,6 +23,8 @@ from picloud.sandbox_pool.interrupts import Alarm
 from picloud.sandbox_pool.protocol import HEADER, Channel, Kind
 from picloud.sandbox_pool.spent import is_spent
 
+_BUILTINS = handler_builtins()
+"""Made before the fork: to count a reference to each of these, all over the memory, would cost a worker half a MB."""
 _MAX = 0xFFFFFFFF
 _CAPS: dict[int, int] = {Kind.COMPILE: _MAX, Kind.LOAD: _MAX, Kind.CONTEXT: _MAX, Kind.EVENT: _MAX, Kind.PROBE: _MAX}
 _BALLAST_BYTES = 256 * 1024
@@ -35,30 +37,33 @@ class Worker:
         self._channel = Channel(sock)
         self._call = HostCaller(self._channel)
         self._alarm = Alarm()
-        self._builtins = handler_builtins()
         self._codes: dict[str, CodeType] = {}
         self._sources: dict[str, str] = {}
         self._entry = ""
         self._context: dict[str, Any] = {}
-        self._ballast: bytearray | None = bytearray(_BALLAST_BYTES)  # room for the report when memory runs out
-
-    def serve(self) -> None:
-        """Returns when the driver has closed, or when this worker is spent."""
-        self._alarm.install()
-        gc.enable()
-        actions: dict[int, Callable[[bytes], None]] = {
+        self._ballast: bytes | None = bytes(_BALLAST_BYTES)  # room for the report when memory runs out; never touched
+        self._actions: dict[int, Callable[[bytes], None]] = {
             Kind.COMPILE: self._compile,
             Kind.LOAD: self._load,
             Kind.CONTEXT: self._set_context,
             Kind.EVENT: self._run,
             Kind.PROBE: self._probe,
         }
+
+    def serve(self) -> None:
+        """Returns when the driver has closed, or when this worker is spent."""
+        self._alarm.install()
+        gc.enable()
         while not is_spent():
             try:
-                kind, body = self._channel.receive(_CAPS)
+                self.step()
             except EOFError:
                 return
-            actions[kind](body)
+
+    def step(self) -> None:
+        """Waits for one frame and does what it asks for. Raises EOFError when the driver has closed."""
+        kind, body = self._channel.receive(_CAPS)
+        self._actions[kind](body)
 
     def _compile(self, body: bytes) -> None:
         """{"sources": {name: source}, "modules": [...]} -> {"codes": {name: …}} or {"script", "problems"}."""
@@ -70,7 +75,7 @@ class Worker:
             try:
                 code = compiling.compile_script(name, source, modules)
             except compiling.Refused as refused:
-                problems = [[p.line, p.column, p.message, p.hint] for p in refused.problems]
+                problems = [list(problem) for problem in refused.problems]
                 reply = {"codes": {}, "script": name, "problems": problems}
                 break
             codes[name] = base64.b64encode(compiling.dump(code)).decode()
@@ -134,7 +139,7 @@ class Worker:
 
     def _fresh_globals(self, log: Log) -> dict[str, Any]:
         """The globals of the entry script; modules get their own, with the same builtins."""
-        names = self._builtins
+        names = _BUILTINS
         importer = Importer(self._codes, self._entry, lambda name: {"__builtins__": names, "__name__": name})
 
         def import_(name: str, _g: Any = None, _l: Any = None, from_names: Any = None, level: int = 0) -> Any:

@@ -12,13 +12,15 @@ _DATA: dict[str, bytes] = {}
 
 
 def load() -> None:
-    """Reads the system's time zone data (about 0.5 MB). Without any, only UTC exists."""
+    """Reads the system's time zone data (0.4 MB; half of the names are other names of the same zone)."""
+    same: dict[bytes, bytes] = {}
     for key in sorted(zoneinfo.available_timezones()):
         for folder in zoneinfo.TZPATH:
             path = os.path.join(folder, key)
             if os.path.isfile(path):
                 with open(path, "rb") as file:
-                    _DATA[key] = file.read()
+                    data = file.read()
+                _DATA[key] = same.setdefault(data, data)
                 break
 
 

@@ -1,6 +1,6 @@
-"""The executor child: imports everything once, drops what it can, and then forks workers on request.
+"""The zygote: imports everything once, gives up what it can, and then forks workers on request.
 
-Started by `executor.Executor` as `python -I -S`, with nothing but a control socket (SOCK_SEQPACKET). Each request and
+It is driven over a control socket (SOCK_SEQPACKET), and ends when that closes. Each request and
 reply is one message of JSON. `{"op": "spawn", "memory_bytes": n}` gives `{"pid": n}`, with two descriptors: the
 driver's end of the worker's socket, and a pidfd. `{"op": "reap", "pid": n}` gives how that worker ended.
 """
@@ -19,7 +19,8 @@ from typing import Any
 
 from picloud.sandbox_pool import libc, worker, zones
 from picloud.sandbox_pool.confinement import Confinement, Size
-from picloud.sandbox_pool.namespaces import descend
+from picloud.sandbox_pool.namespaces import drop_root, empty_root, enter_without_pids
+from picloud.sandbox_pool.rehearsal import rehearse
 
 REQUEST_BYTES = 4_096
 NICE = 5
@@ -27,37 +28,45 @@ OOM_SCORE = "500"
 _PAGE_BYTES = resource.getpagesize()
 
 
-def main(control_fd: int) -> None:
-    """Never returns. The caller's process becomes the keeper of the zygote: it waits for its end, then ends too."""
+def prepare() -> None:
+    """All that workers share. Collected and frozen at the end: a later collection would write to every object, and so
+    split the memory of those that share it."""
     warnings.simplefilter("ignore")  # there is nowhere to show one
     zones.load()
+    rehearse()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def main(control_fd: int, namespaces: tuple[str, ...]) -> None:
+    """Never returns. `namespaces` are those that the keeper has entered."""
+    statm_fd = os.open("/proc/self/statm", os.O_RDONLY)
+    namespaces = _descend(namespaces)
+    libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of uid, which would clear it
+    confinement = Confinement()
+    zygote = Zygote(socket.socket(fileno=control_fd), statm_fd, confinement)
+    zygote.serve({"namespaces": dict.fromkeys(namespaces, ""), "missing": confinement.missing})
+
+
+def _descend(namespaces: tuple[str, ...]) -> tuple[str, ...]:
+    """Gives up the way to files, and root; the names of what holds then."""
     with contextlib.suppress(OSError):
         os.nice(NICE)
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write(OOM_SCORE)
-    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
-    namespaces = descend()
-    pid = os.fork()
-    if pid:
-        os.close(control_fd)
-        os.close(proc)
-        os.waitpid(pid, 0)
-        os._exit(0)
-    libc.prctl(libc.PR_SET_PDEATHSIG, signal.SIGKILL)
-    statm = os.open("self/statm", os.O_RDONLY, dir_fd=proc)
-    os.close(proc)
-    _forget_the_way_to_files()
-    confinement = Confinement()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    zygote = Zygote(socket.socket(fileno=control_fd), statm, confinement)
-    zygote.serve({"namespaces": dict.fromkeys(namespaces, ""), "missing": confinement.missing})
-
-
-def _forget_the_way_to_files() -> None:
     sys.path.clear()
     sys.path_importer_cache.clear()
+    was_root = os.geteuid() == 0
+    if was_root and not namespaces:
+        drop_root()
+        namespaces = enter_without_pids()
+    if "mount" in namespaces:
+        with contextlib.suppress(OSError):
+            empty_root()
+            namespaces = (*namespaces, "empty root")
+    drop_root()
+    return namespaces
 
 
 class Zygote:

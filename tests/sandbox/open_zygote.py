@@ -5,11 +5,11 @@ import signal
 import socket
 
 import raw_zygote
-from raw_zygote import main
+from raw_zygote import main, prepare
 
-from picloud.sandbox_pool import confinement, libc, namespaces
+from picloud.sandbox_pool import confinement, keeper, libc, zygote
 
-__all__ = ["main", "raw_zygote", "socket"]
+__all__ = ["main", "prepare", "raw_zygote", "socket"]
 
 
 def _die_with_parent_only(self: object, fd: int, size: object, memory_bytes: int) -> None:
@@ -25,4 +25,5 @@ def _nothing(self: confinement.Confinement) -> None:
 
 confinement.Confinement.__init__ = _nothing  # type: ignore[method-assign]
 confinement.Confinement.confine = _die_with_parent_only  # type: ignore[assignment, method-assign]
-namespaces._enter = lambda extra: ()
+keeper.enter = lambda: ()
+zygote.enter_without_pids = lambda: ()

@@ -9,9 +9,9 @@ from types import CodeType
 
 from picloud.sandbox_pool import compile as compiling
 from picloud.sandbox_pool import worker
-from picloud.sandbox_pool.zygote import main
+from picloud.sandbox_pool.zygote import main, prepare
 
-__all__ = ["ctypes", "main", "mmap", "socket", "threading"]
+__all__ = ["ctypes", "main", "mmap", "prepare", "socket", "threading"]
 
 
 def _compile_anything(name: str, source: str, modules: frozenset[str]) -> CodeType:

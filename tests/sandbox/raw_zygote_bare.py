@@ -3,11 +3,11 @@
 import errno
 
 import raw_zygote
-from raw_zygote import main
+from raw_zygote import main, prepare
 
-from picloud.sandbox_pool import confinement, namespaces
+from picloud.sandbox_pool import confinement, keeper, zygote
 
-__all__ = ["main", "raw_zygote"]
+__all__ = ["main", "prepare", "raw_zygote"]
 
 
 def _no_ruleset() -> None:
@@ -15,4 +15,5 @@ def _no_ruleset() -> None:
 
 
 confinement.Ruleset = _no_ruleset  # type: ignore[assignment, misc]
-namespaces._enter = lambda extra: ()
+keeper.enter = lambda: ()
+zygote.enter_without_pids = lambda: ()

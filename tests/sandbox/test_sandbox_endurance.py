@@ -1,6 +1,7 @@
 """Over thousands of events and many kills: no descriptor, process or memory is left behind."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def test_a_worker_that_grew_is_not_kept(pool: Pool) -> None:
 
 
 def test_idle_means_asleep(pool: Pool) -> None:
-    """Context switches of the executor, the zygote and the workers while nothing is due (a second stands for ten)."""
+    """No context switch of the executor, the zygote and the workers while nothing is due."""
     runner(pool)(FINE)
     settle(pool)
     pid = pool._executor.pid
@@ -117,7 +118,9 @@ def test_idle_means_asleep(pool: Pool) -> None:
         ]
         return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
 
-    while (before := switches()) != switches():
-        pass  # they are still lying down
-    os.waitpid(os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "1"), 0)
-    assert switches() == before
+    def quiet() -> bool:
+        before = switches()
+        time.sleep(0.5)
+        return switches() == before
+
+    assert any(quiet() for _ in range(6))  # the first may still see them lie down; a timer would show in each
