@@ -57,18 +57,19 @@ class Attempts:
 def judge(outcome: Outcome, kind: EventKind, attempts: Attempts, chance: float) -> Verdict:
     """The verdict on an attempt that ran. `chance` in [0, 1) spreads the pause."""
     control = outcome.control
-    if outcome.status is Status.ok or (control and _is_answer(control, kind)):
+    if outcome.status is Status.ok:
         return Delivered()
-    if (control and control.kind == "fail") or attempts.attempt >= attempts.max_attempts:
+    if (control and _is_final(control, kind)) or attempts.attempt >= attempts.max_attempts:
         return Dead(_error(outcome))
     if control and control.kind == "retry" and control.after_s is not None:
         return Retry(min(max(control.after_s, 0.0), MAX_RETRY_AFTER_S))
     return Retry(attempts.delay_s(chance))
 
 
-def _is_answer(control: Control, kind: EventKind) -> bool:
-    """`ctx.abort` with anything but a server error answers an HTTP call: trying again would not change it."""
-    return kind is EventKind.HTTP and control.kind == "abort" and (control.status or 500) < 500
+def _is_final(control: Control, kind: EventKind) -> bool:
+    """`ctx.fail`; and for an HTTP call `ctx.abort` with anything but a server error: trying again would not change it."""
+    refused = kind is EventKind.HTTP and control.kind == "abort" and (control.status or 500) < 500
+    return refused or control.kind == "fail"
 
 
 def _error(outcome: Outcome) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_a_handler_over_its_limits_is_a_failed_attempt(world: World) -> None:
     assert letter.error["status"] == "wall"
 
 
-def test_an_aborted_http_call_has_been_answered(world: World) -> None:
+def test_an_aborted_http_call_is_not_tried_again(world: World) -> None:
     script = world.script("def handler(ctx):\n    ctx.abort(404, 'no such thing')")
     http = {
         "method": "GET",
@@ -130,9 +130,9 @@ def test_an_aborted_http_call_has_been_answered(world: World) -> None:
     }
     [delivery] = world.enqueue(script, http, kind=EventKind.HTTP)
     with world.node():
-        world.until(lambda: world.executions(delivery))
-        world.until(lambda: not world.waiting())
-    assert not world.dead()
+        [letter] = world.until(world.dead)
+    assert letter.id == delivery
+    assert len(world.executions(delivery)) == 1
 
 
 def test_the_active_version_of_the_moment_runs(world: World) -> None:

@@ -79,13 +79,13 @@ def test_fail_is_final() -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "expected"),
     [
-        (EventKind.HTTP, 404, Delivered),
+        (EventKind.HTTP, 404, Dead),
         (EventKind.HTTP, 500, Retry),
         (EventKind.HTTP, None, Retry),
         (EventKind.EMAIL, 404, Retry),
     ],
 )
-def test_abort_answers_a_call_unless_it_says_that_the_server_failed(
+def test_abort_ends_a_call_unless_it_says_that_the_server_failed(
     kind: EventKind, status: int | None, expected: type
 ) -> None:
     assert isinstance(verdict(control=Control("abort", status=status), kind=kind), expected)
