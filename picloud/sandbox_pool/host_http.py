@@ -119,7 +119,7 @@ class Http:
         if params is not None:
             asked["params"] = dict(params)
         if headers is not None:
-            asked["headers"] = {str(name): str(headers[name]) for name in headers}
+            asked["headers"] = {str(name): str(value) for name, value in dict(headers).items()}
         if json is not None:
             asked["json"] = json
         for content in (data, body):
