@@ -4,6 +4,7 @@ Imports nothing but the standard library, so that `picloud serve` can start it b
 """
 
 import contextlib
+import math
 import threading
 import time
 
@@ -14,6 +15,8 @@ from picloud.sandbox_pool.selftest import examine
 
 MAX_FORKS = 10_000
 MAX_AGE_S = 86_400.0
+EXAMINE_AGAIN_S = 10.0
+"""A bad verdict is not for good: what was missing may have been allowed since."""
 _ATTEMPTS = 3
 
 
@@ -42,6 +45,7 @@ class Executor:
         self._child: Child | None = None
         self._retired: list[Child] = []
         self._layers: tuple[Layer, ...] | None = None
+        self._examine_again = 0.0
         self._closed = False
 
     def start(self) -> None:
@@ -56,7 +60,7 @@ class Executor:
             return self._child.pid if self._child is not None and self._child.running() else None
 
     def layers(self) -> tuple[Layer, ...]:
-        """What confines workers, as tried out at the first start (about 0.1 s); waits for it.
+        """What confines workers, as tried out at the first start (about 0.2 s); waits for it.
 
         Raises ExecutorGone where handlers may not be run.
         """
@@ -71,9 +75,12 @@ class Executor:
     def examined(self) -> tuple[Layer, ...]:
         """The same, without judging it. Raises ExecutorGone where no worker can be started at all."""
         with self._lock:
-            if self._layers is None:
+            now = time.monotonic()
+            if self._layers is None or now >= self._examine_again:
                 namespaces = self._greeting("namespaces")
                 self._layers = examine(self._spawn, self.bury, namespaces, self._greeting("missing"))
+                holds = all(layer.holds for layer in self._layers if layer.required)
+                self._examine_again = math.inf if holds else now + EXAMINE_AGAIN_S
             return self._layers
 
     def spawn(self, memory_bytes: int) -> WorkerProcess:

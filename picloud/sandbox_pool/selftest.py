@@ -5,6 +5,7 @@ import json
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from picloud.sandbox_pool.layers import Layer
 from picloud.sandbox_pool.process import Exit, WorkerProcess
@@ -16,6 +17,7 @@ Bury = Callable[[WorkerProcess], Exit | None]
 
 MEMORY_BYTES = 16 * MIB
 _TIMEOUT_S = 10.0
+_ATTEMPTS = 5
 _CAPS: dict[int, int] = {Kind.PROBED: 4096}
 _NO_SECCOMP = (
     "needs a kernel with CONFIG_SECCOMP_FILTER, on x86-64 or arm64; under systemd or in a container, the system call "
@@ -24,28 +26,45 @@ _NO_SECCOMP = (
 _LIMITS = ("Max processes", "Max file size", "Max core file size", "Max locked memory", "Max msgqueue size")
 
 
+class _Seen(NamedTuple):
+    """Of a worker that was examined: what it was not refused, and what /proc says of it."""
+
+    soft: list[str]
+    hard_names: list[str]
+    status: dict[str, str]
+    limits: str
+
+
 def examine(spawn: Spawn, bury: Bury, namespaces: Iterable[str], missing: Mapping[str, str]) -> tuple[Layer, ...]:
-    """All layers. `missing` is what the child itself found to be lacking, with reasons."""
-    worker = spawn(MEMORY_BYTES)
-    try:
-        names = _ask(worker, {"list": True})
-        soft = [name for name in names["soft"] if not _ask(worker, {"try": name})["refused"]]
-        status = _status(worker)
-        limits = Path(f"/proc/{worker.pid}/limits").read_text()
-    except (OSError, EOFError, ProtocolError, ValueError) as error:
-        return (Layer("self-test", True, False, f"a worker could not be examined: {error!r}"),)
-    finally:
-        bury(worker)
-    hard = [name for name in names["hard"] if not _is_killed_for(spawn, bury, name)]
+    """All layers. `missing` is what the child itself found to be lacking, with reasons.
+
+    A worker that somebody kills in the middle says nothing about the layers: it is tried again.
+    """
+    seen = next(filter(None, (_look_at_one(spawn, bury) for _ in range(_ATTEMPTS))), None)
+    if seen is None:
+        return (Layer("self-test", True, False, f"{_ATTEMPTS} workers died while they were examined"),)
+    hard = [name for name in seen.hard_names if not _is_killed_for(spawn, bury, name)]
     return (
-        _system_calls(soft, hard, status, missing),
-        _limits(soft, limits),
-        _privileges(status),
+        _system_calls(seen.soft, hard, seen.status, missing),
+        _limits(seen.soft, seen.limits),
+        _privileges(seen.status),
         _namespaces(tuple(namespaces)),
         _bonus("landlock", missing, "the kernel was built without it, as on Raspberry Pi OS; nothing depends on it"),
         _bonus("memory-deny-write-execute", missing, "needs Linux 6.3; the system call filter refuses the same"),
         _memory_group(),
     )
+
+
+def _look_at_one(spawn: Spawn, bury: Bury) -> _Seen | None:
+    worker = spawn(MEMORY_BYTES)
+    try:
+        names = _ask(worker, {"list": True})
+        soft = [name for name in names["soft"] if not _ask(worker, {"try": name})["refused"]]
+        return _Seen(soft, names["hard"], _status(worker), Path(f"/proc/{worker.pid}/limits").read_text())
+    except (OSError, EOFError, ProtocolError, ValueError):
+        return None
+    finally:
+        bury(worker)
 
 
 def _ask(worker: WorkerProcess, request: Mapping[str, object]) -> dict[str, list[str]]:
@@ -57,14 +76,18 @@ def _ask(worker: WorkerProcess, request: Mapping[str, object]) -> dict[str, list
 
 
 def _is_killed_for(spawn: Spawn, bury: Bury, name: str) -> bool:
-    worker = spawn(MEMORY_BYTES)
-    try:
-        _ask(worker, {"try": name})
-    except (OSError, EOFError, ProtocolError, ValueError):
-        pass
-    finally:
-        ended = bury(worker)
-    return ended is not None and ended.code == -signal.SIGSYS
+    for _ in range(_ATTEMPTS):
+        worker = spawn(MEMORY_BYTES)
+        try:
+            _ask(worker, {"try": name})
+            return False
+        except (OSError, EOFError, ProtocolError, ValueError):
+            pass
+        finally:
+            ended = bury(worker)
+        if ended is not None and ended.code != -signal.SIGKILL:
+            return ended.code == -signal.SIGSYS
+    return False
 
 
 def _status(worker: WorkerProcess) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Fails closed: where a required layer doesn't hold, no handler runs, and it is said which and why."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from picloud.sandbox_pool import executor as executors
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.sandbox_pool.outcome import Status
 from picloud.sandbox_pool.pool import Pool
+from picloud.sandbox_pool.process import WorkerProcess
 from tests.sandbox.kit import HERE, make_job, runner
 
 FINE = "def handler(ctx):\n    return 1"
@@ -60,6 +62,34 @@ def test_bonus_layers_may_be_missing() -> None:
         assert "switched off by a test" in missing["landlock"]
     finally:
         executor.close()
+
+
+@pytest.mark.parametrize("nth", range(1, 18, 4))
+def test_a_worker_killed_during_the_self_test_is_no_verdict(nth: int) -> None:
+    executor = Executor()
+    spawn, count = executor._spawn, itertools.count(1)
+
+    def spawn_and_kill(memory_bytes: int) -> WorkerProcess:
+        worker = spawn(memory_bytes)
+        if next(count) == nth:
+            worker.kill()
+        return worker
+
+    executor._spawn = spawn_and_kill  # type: ignore[method-assign]
+    try:
+        assert all(layer.holds for layer in executor.layers() if layer.required)
+    finally:
+        executor.close()
+
+
+def test_a_bad_verdict_is_looked_at_again(unconfined: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "EXAMINE_AGAIN_S", 0.0)
+    first = unconfined.examined()
+    assert unconfined._child is not None
+    unconfined._child.stop()
+    unconfined._module = "picloud.sandbox_pool.zygote"
+    assert first != unconfined.examined()
+    assert unconfined.layers()
 
 
 def test_an_executor_that_cannot_start_says_so() -> None:
