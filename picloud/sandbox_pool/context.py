@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from picloud.sandbox_pool.answer import Answer
 from picloud.sandbox_pool.event import Record
 from picloud.sandbox_pool.host_calls import HostCaller, Kv, Queue, Secrets
+from picloud.sandbox_pool.host_http import Http
 from picloud.sandbox_pool.interrupts import MESSAGES, ControlRequest, LimitHit
 from picloud.sandbox_pool.protocol import Channel, Kind
 
@@ -72,11 +73,12 @@ def _loggable(entry: dict[str, Any]) -> bytes:
 class Context:
     """What `handler(ctx)` is given. `context` holds `app`, `script`, `version` and `principal`."""
 
-    __slots__ = ("_call", "_context", "_deadline", "_response", "event", "log", "secrets")
+    __slots__ = ("_call", "_context", "_deadline", "_response", "event", "http", "log", "secrets")
 
     def __init__(self, event: Record, log: Log, call: HostCaller, context: Mapping[str, Any], deadline: float) -> None:
         self.event = event
         self.log = log
+        self.http = Http(call)
         self.secrets = Secrets(call)
         self._call = call
         self._context = context

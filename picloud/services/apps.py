@@ -12,9 +12,12 @@ from picloud.domain.errors import Conflict, NotFound, invalid
 from picloud.domain.kinds import AppRole
 from picloud.domain.limits import checked
 from picloud.models import App, AppMember, User
+from picloud.outbound.allow import parse_entry
+from picloud.outbound.errors import OutboundRefused
 from picloud.services.changes import code_changed
 from picloud.services.paging import Page, PageRequest, fetch
 
+HTTP_ALLOW_MAX = 100
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -63,7 +66,7 @@ class AppService:
         if isolation is not None:
             app.isolation = isolation
         if http_allow is not None:
-            app.http_allow = list(http_allow)
+            app.http_allow = _checked_hosts(http_allow)
         if limits is not None:
             app.limits = checked(limits)
         code_changed(self._session, app.id)
@@ -102,6 +105,17 @@ class MemberService:
         if member is None:
             raise NotFound("This user has no role in the app.")
         self._session.delete(member)
+
+
+def _checked_hosts(entries: Sequence[str]) -> list[str]:
+    if len(entries) > HTTP_ALLOW_MAX:
+        raise invalid("/http_allow", f"may have {HTTP_ALLOW_MAX} entries")
+    for index, entry in enumerate(entries):
+        try:
+            parse_entry(entry)
+        except OutboundRefused as error:
+            raise invalid(f"/http_allow/{index}", error.message) from None
+    return list(entries)
 
 
 def _checked_name(name: str) -> str:

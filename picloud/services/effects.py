@@ -1,5 +1,6 @@
 """What one run does through `ctx` inside PiCloud. It is one transaction, committed with the end of the delivery or not at all."""
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from picloud.crypto import MasterKey
 from picloud.domain.errors import Conflict, Invalid, NotFound, PicloudError
+from picloud.outbound.client import OutboundLimits, fetch
+from picloud.outbound.errors import OutboundError
 from picloud.sandbox_pool.driver import HostError
 from picloud.sandbox_pool.outcome import ErrorInfo, Outcome
 from picloud.services.app_code import AppCode
@@ -31,8 +34,9 @@ class EffectsFactory:
     master_key: MasterKey
     settings: Settings
 
-    def of(self, app: AppCode, cause: Cause) -> "Effects":
-        return Effects(self, app, cause)
+    def of(self, app: AppCode, cause: Cause, wall_s: float) -> "Effects":
+        """`wall_s`: how long the run may take; what it waits for outside ends with it."""
+        return Effects(self, app, cause, time.monotonic() + wall_s)
 
 
 class Effects:
@@ -41,10 +45,11 @@ class Effects:
     The caller ends it: `book` and commit, or `close`, which rolls back what was not committed.
     """
 
-    def __init__(self, factory: EffectsFactory, app: AppCode, cause: Cause) -> None:
+    def __init__(self, factory: EffectsFactory, app: AppCode, cause: Cause, deadline_s: float) -> None:
         self._factory = factory
         self._app = app
         self._cause = cause
+        self._deadline_s = deadline_s
         self._kv: KvService | None = None
         self.session: Session | None = None
         self.secrets_read: dict[str, str] = {}
@@ -52,6 +57,8 @@ class Effects:
     def __call__(self, verb: str, args: Mapping[str, Any]) -> Any:
         """Raises HostError for what the handler did wrong, the database's errors for what it can't help."""
         call = _VERBS.get(verb)
+        if verb == "http.request":
+            return self._fetched(args)
         if call is None:
             raise HostError("NotImplementedError", f"this PiCloud knows no {verb}")
         try:
@@ -95,6 +102,13 @@ class Effects:
     def events(self) -> AppEvents:
         backlog_max = self._factory.settings.backlog_max
         return AppEvents(self._opened(), self._app.app_id, self._app.triggers, self._cause, backlog_max=backlog_max)
+
+    def _fetched(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked for outside is not undone when the run fails."""
+        try:
+            return fetch(call, allow=self._app.http_allow, limits=OutboundLimits(), deadline_s=self._deadline_s)
+        except OutboundError as error:
+            raise HostError(error.type, error.message) from None
 
     def secret(self, name: str) -> str:
         """Raises NotFound. In a transaction of its own: reading one is no effect."""

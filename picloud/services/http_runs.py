@@ -33,7 +33,8 @@ class HttpRuns:
 
         A run without effects does not wait for its record. Raises Busy, ExecutorGone, NotFound, the database's errors.
         """
-        effects = self.effects.of(app, Cause(UUID(event["trace_id"]), event["depth"]))
+        cause = Cause(UUID(event["trace_id"]), event["depth"])
+        effects = self.effects.of(app, cause, self.settings.handler_wall_ms / 1000)
         try:
             run = self.runner.run(
                 app,

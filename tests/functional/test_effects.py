@@ -231,3 +231,25 @@ def test_a_trigger_runs_only_while_who_registered_it_may(bench: Bench, owner: Cl
     bench.route("it", "ctx.queue('jobs').send(1)\nreturn 1")
     bench.call("it")
     eventually(lambda: bench.value("n") == 1)
+
+
+def test_http_is_off_until_hosts_are_allowed_and_never_inward(bench: Bench, owner: Client) -> None:
+    bench.route(
+        "it",
+        """
+try:
+    return ctx.http.get(ctx.event.http.json).status
+except PermissionError as error:
+    return [str(error)]
+except OSError as error:
+    return "OSError"
+""",
+    )
+    [off] = bench.call("it", "http://api.example.com/")
+    assert "http_allow" in off
+    path = f"/apps/{bench.slug}"
+    assert owner.patch(path, {"http_allow": ["localhost", "api.example.com"]})["http_allow"][0] == "localhost"
+    [inward] = bench.call("it", "http://localhost/")
+    assert "localhost" in inward
+    problem = owner.patch(path, {"http_allow": ["*", "ok.example.com"]}, status=422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/http_allow/0"]

@@ -1,6 +1,7 @@
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from fnmatch import translate
-import re
 
 import pytest
 from hypothesis import given
@@ -70,7 +71,6 @@ def test_bad_schedules_name_their_field(schedule: str, zone: str, pointer: str) 
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_nothing_but_invalid_comes_out(schedule: str, zone: str) -> None:
-    try:
+    with suppress(Invalid):
         cron.check(schedule, zone)
-    except Invalid as error:
-        assert error.errors[0].pointer in ("/schedule", "/timezone")
+        assert cron.next_time(schedule, zone, at("2026-01-01T00:00")) is not None
