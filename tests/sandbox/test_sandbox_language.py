@@ -1,5 +1,6 @@
 """The language as its writers meet it: ordinary Python runs unchanged, and a refusal says what to do."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.compile import Refused, compile_script
 from picloud.sandbox_pool.language import BUILTINS, EXCEPTIONS, MODULES
+from picloud.sandbox_pool.language_page import page
 from tests.sandbox.restricted import run
 
 PAGE = '''
@@ -380,3 +382,8 @@ def test_builtins_work(expression: str, expected: object) -> None:
 )
 def test_modules_work(source: str, expected: object) -> None:
     assert run(source + "\ndef handler(ctx):\n    return x") == expected
+
+
+def test_the_reference_page_is_what_the_tables_say() -> None:
+    written = Path(__file__).parents[2] / "docs" / "reference" / "handler-language.md"
+    assert written.read_text() == page(), "python -m tests.sandbox.write_language_page"
