@@ -19,6 +19,8 @@ from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.job import CodeBundle, Job
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.pool import Pool
+from picloud.sandbox_pool.process import WorkerProcess
+from picloud.sandbox_pool.protocol import Kind
 
 NOOP = "def handler(ctx):\n    return None"
 LOOP = "def handler(ctx):\n    while True:\n        pass"
@@ -65,8 +67,13 @@ def dispatch(pool: Pool, events: int) -> None:
     job = make_job()
     warm: list[float] = []
     bare: list[float] = []
+
+    def there_and_back() -> None:
+        ours.sendall(job.event)
+        ours.recv(65536)
+
     for _ in range(ROUNDS):
-        bare += timed(events // ROUNDS, lambda: (ours.sendall(job.event), ours.recv(65536)))
+        bare += timed(events // ROUNDS, there_and_back)
         warm += timed(events // ROUNDS, lambda: pool.run(job, wait_s=1))
     show("echo over a bare socketpair (baseline)", bare, bare)
     show("warm dispatch", warm, bare)
@@ -74,33 +81,29 @@ def dispatch(pool: Pool, events: int) -> None:
     process.join()
 
 
-def birth(executor: Executor, pool: Pool) -> None:
+def birth(executor: Executor) -> None:
     """A confined worker, and a killed one's replacement, against starting Python with the same imports."""
+    pool = Pool(executor, size=1, spares=0)
+    job = make_job()
+    per_event = replace(job, per_event=True)
+    workers: list[WorkerProcess] = []
 
     def born() -> None:
         worker = executor.spawn(Limits().memory_bytes)
-        worker.channel.send(6, b'{"list": true}')
-        worker.channel.receive({23: 4096})
+        worker.be_patient(10)
+        worker.channel.send(Kind.PROBE, b'{"list": true}')
+        worker.channel.receive({Kind.PROBED: 4096})
         workers.append(worker)
 
-    def replaced() -> None:
-        executor.bury(pool._seats._idle[0].worker)
-        pool._seats._idle.clear()
-        pool.run(per_event, wait_s=5)
-        pool.run(job, wait_s=5)
-
-    workers: list[object] = []
     command = [sys.executable, "-c", "import picloud.sandbox_pool.zygote"]
     started = timed(10, lambda: subprocess.run(command, check=True))
     show("start of Python with the imports (baseline)", started, started)
     show("a confined worker: fork to first answer", timed(100, born), started)
     for worker in workers:
-        executor.bury(worker)  # type: ignore[arg-type]
-    job = make_job()
-    per_event = replace(job, per_event=True)
+        executor.bury(worker)
     pool.run(job, wait_s=5)
-    show("a process for each event", timed(100, lambda: pool.run(per_event, wait_s=5)), started)
-    show("kill, fork, load and run, twice over", timed(50, replaced), started)
+    show("fork, load, run and kill: a process per event", timed(100, lambda: pool.run(per_event, wait_s=5)), started)
+    pool.close()
 
 
 def overshoot(pool: Pool) -> None:
@@ -161,7 +164,7 @@ def main() -> None:
     executor.start()
     pool = Pool(executor)
     dispatch(pool, int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
-    birth(executor, pool)
+    birth(executor)
     overshoot(pool)
     pool.close()
     memory(executor)

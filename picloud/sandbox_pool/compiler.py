@@ -1,6 +1,5 @@
 """Compiling, from the trusted side: in a throw-away worker of its own, because sources are hostile to compilers too."""
 
-import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
@@ -71,9 +70,7 @@ class Compiler:
             watch = Watch(worker, LIMITS)
             worker.channel.send(Kind.COMPILE, request, watch.patience_s)
             while (frame := worker.channel.take(caps)) is None:
-                worker.be_patient(watch.patience_s())
-                with contextlib.suppress(BlockingIOError):
-                    worker.channel.fill()
+                worker.fill(watch.patience_s())
             return frames.decode_compiled(frame[1])
         except (OSError, EOFError, Expired, ProtocolError, msgspec.DecodeError):
             name = next(iter(sources))

@@ -23,11 +23,9 @@ ends the run and comes out of `Pool.run`."""
 _HARD_MESSAGES = {
     Status.cpu: "the handler used up its CPU time",
     Status.wall: "the handler took too long",
-    Status.memory: "the handler used up its memory",
     Status.output: "the worker sent more than it may",
     Status.crash: "the worker died",
     Status.protocol: "the worker broke the protocol",
-    Status.syscall: "the worker was killed for a forbidden system call",
 }
 
 
@@ -106,9 +104,7 @@ class Run:
         while True:
             frame = worker.channel.take(caps)
             if frame is None:
-                worker.be_patient(watch.patience_s())
-                with contextlib.suppress(BlockingIOError):
-                    worker.channel.fill()
+                worker.fill(watch.patience_s())
             elif self._handle(*frame):
                 return
 
@@ -187,7 +183,7 @@ class Run:
 
 
 _COUNTED = frozenset({Kind.LOG, Kind.RESULT, Kind.RESPONSE})
-_HARD_TYPES = dict.fromkeys((Status.cpu, Status.wall, Status.memory, Status.output), "LimitHit")
+_HARD_TYPES = dict.fromkeys((Status.cpu, Status.wall, Status.output), "LimitHit")
 
 
 def _stored(response: Response, form: str) -> bytes | None:

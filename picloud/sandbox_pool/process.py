@@ -1,6 +1,7 @@
 """A worker process as the trusted side holds it: one end of its socket, and a pidfd."""
 
 import contextlib
+import math
 import os
 import re
 import select
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from picloud.sandbox_pool.child import Child
 
 SEND_TIMEOUT_MS = 50
+_COARSE_S = 0.02
 _MEMORY = re.compile(rb"VmPeak:\s*(\d+) kB\nVmSize:\s*(\d+) kB")
 _RESIDENT = re.compile(rb"VmHWM:\s*(\d+) kB")
 
@@ -46,6 +48,8 @@ class WorkerProcess:
         self._ended.register(pidfd, select.POLLIN)
         self._ended.register(child.pidfd, select.POLLIN)
         self._patience_ms = 0
+        self._readable = select.poll()
+        self._readable.register(sock, select.POLLIN)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_TIMEOUT_MS))
         self._clock = (~self.pid << 3) | 2  # CPUCLOCK_SCHED of a process, as clock_getcpuclockid(3) makes it
         self._status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY)
@@ -65,6 +69,18 @@ class WorkerProcess:
         if patience_ms != self._patience_ms:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(patience_ms))
             self._patience_ms = patience_ms
+
+    def fill(self, seconds: float) -> None:
+        """Reads what comes within about `seconds`, if anything does. Raises EOFError when the worker has closed.
+
+        A socket's timeout is as coarse as the kernel's tick; for short waits a finer clock is asked first.
+        """
+        if seconds >= _COARSE_S:
+            self.be_patient(seconds - _COARSE_S / 2)
+        elif not self._readable.poll(math.ceil(seconds * 1000)):
+            return
+        with contextlib.suppress(BlockingIOError):
+            self.channel.fill()
 
     def cpu_ns(self) -> int:
         """CPU time used so far. Raises OSError when it has ended."""

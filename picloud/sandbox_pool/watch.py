@@ -8,7 +8,7 @@ from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Status
 from picloud.sandbox_pool.process import WorkerProcess
 
-_POLITE_CPU_NS = 10_000_000
+_POLITE_CPU_NS = 6_000_000
 _POLITE_WALL_NS = 30_000_000
 _CPU_STARVED_NS = 200_000_000
 _LOOK_AGAIN_NS = 2_000_000

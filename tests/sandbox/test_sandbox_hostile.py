@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import select
 import socket
 import struct
 import threading
@@ -134,6 +135,8 @@ class ScriptedWorker(WorkerProcess):
         self.sock = sock
         self.channel = Channel(sock)
         self._patience_ms = 0
+        self._readable = select.poll()
+        self._readable.register(sock, select.POLLIN)
 
     def cpu_ns(self) -> int:
         return 0
