@@ -16,11 +16,13 @@ from picloud.sandbox_pool.job import Job
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import ErrorInfo, Outcome, Status
 from picloud.sandbox_pool.postmortem import amend
+from picloud.sandbox_pool.process import Exit
 from picloud.sandbox_pool.protocol import Kind
 from picloud.sandbox_pool.seats import Seat, Seats
 
 __all__ = ["Busy", "HostCalls", "HostError", "Pool", "Tripped"]
 
+_TIDY, _END = "tidy", "end"
 SURVIVED = frozenset({Status.ok, Status.error})
 """How a run may end so that its worker may take another event."""
 
@@ -53,7 +55,7 @@ class Pool:
         self._breaker = Breaker()
         self._compiler = Compiler(executor)
         self._seats = Seats(executor, size, spares, spare_memory_bytes or Limits().memory_bytes)
-        self._chores: queue.SimpleQueue[Seat | None] = queue.SimpleQueue()
+        self._chores: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closed = False
         self._housekeeper = threading.Thread(target=self._keep_house, name="sandbox-pool", daemon=True)
         self._housekeeper.start()
@@ -84,7 +86,7 @@ class Pool:
     def close(self) -> None:
         """Ends all workers; runs in progress end as `crash`. The executor is left to its owner."""
         self._closed = True
-        self._chores.put(None)
+        self._chores.put(_END)
         self._housekeeper.join(timeout=5)
         self._seats.close()
 
@@ -103,28 +105,34 @@ class Pool:
         return self._run_in(self._seats.take(job), job, host, load)
 
     def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> Outcome:
-        reusable = False
+        run = Run(seat.worker, job, host)
         try:
-            run = Run(seat.worker, job, host)
             outcome = run.drive(_opening(seat, job, load))
-            reusable = outcome.status in SURVIVED and not job.per_event and not run.spent
-        finally:
-            if reusable:
-                self._seats.give_back(seat)
-            else:
-                ended = self._seats.end(seat)
-        if not reusable:
-            amend(outcome, ended, seat.base_resident_bytes)
-        if self._seats.untidy():
-            self._chores.put(seat)
+        except BaseException:
+            self._bury(seat)
+            raise
+        if outcome.status in SURVIVED and not job.per_event and not run.spent:
+            self._seats.give_back(seat)
+            self._call_housekeeper()
+        else:
+            amend(outcome, self._bury(seat), seat.base_resident_bytes)
         return outcome
+
+    def _bury(self, seat: Seat) -> Exit | None:
+        ended = self._seats.end(seat)
+        self._call_housekeeper()
+        return ended
+
+    def _call_housekeeper(self) -> None:
+        if self._seats.untidy():
+            self._chores.put(_TIDY)
 
     def _keep_house(self) -> None:
         """Forks spares and retires old workers, off the path of any run."""
         while True:
             with suppress(ExecutorGone):  # the next run tries again, and tells its caller
                 self._seats.tidy(time.monotonic())
-            if self._chores.get() is None:
+            if self._chores.get() == _END:
                 return
 
 
