@@ -10,21 +10,24 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.job import CodeBundle, Job
 from picloud.sandbox_pool.limits import Limits
-from picloud.sandbox_pool.pool import Pool
+from picloud.sandbox_pool.pool import Pool, Tripped
 from picloud.sandbox_pool.process import WorkerProcess
 from picloud.sandbox_pool.protocol import Kind
 
 NOOP = "def handler(ctx):\n    return None"
 LOOP = "def handler(ctx):\n    while True:\n        pass"
 C_LOOP = "def handler(ctx):\n    return sum(range(10**12))"
+KILLER = "def handler(ctx):\n    return 'x' * 10**10"
 SLEEP = "import time\ndef handler(ctx):\n    time.sleep(60)"
 ROUNDS = 5
 IDLE_S = 10
@@ -120,6 +123,30 @@ def overshoot(pool: Pool) -> None:
         print(f"overshoot of 100 ms: {name:25} p50 {statistics.median(over):6.1f} ms  max {max(over):6.1f} ms")
 
 
+def neighbours(pool: Pool) -> None:
+    """An app's warm dispatch alone, and beside another whose script kills 100 workers in a row."""
+    job = make_job()
+    alone = timed(3_000, lambda: pool.run(job, wait_s=5))
+    killing = threading.Event()
+
+    def kill_many() -> None:
+        for number in range(100):
+            with suppress(Tripped):
+                pool.run(make_job(KILLER, app="killer"), wait_s=5)
+            with suppress(Tripped):  # and as if it had no breaker: a new version each time
+                pool.run(make_job(KILLER + "\n" * number, app="killer"), wait_s=5)
+        killing.set()
+
+    thread = threading.Thread(target=kill_many)
+    thread.start()
+    beside: list[float] = []
+    while not killing.is_set():
+        beside += timed(10, lambda: pool.run(job, wait_s=5))
+    thread.join()
+    show("an app alone (baseline)", alone, alone)
+    show("the app beside one that kills its workers", beside, alone)
+
+
 def memory(executor: Executor) -> None:
     """Private and proportional memory of a full pool of 8."""
     pool = Pool(executor, size=7, spares=1)
@@ -166,6 +193,7 @@ def main() -> None:
     dispatch(pool, int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
     birth(executor)
     overshoot(pool)
+    neighbours(pool)
     pool.close()
     memory(executor)
     executor.close()
