@@ -18,7 +18,10 @@ HANDLER = """
 import time
 
 def handler(ctx):
-    time.sleep(int(ctx.event.email.subject) / 1000)
+    run_ms = int(ctx.event.email.subject)
+    if run_ms % 2:
+        ctx.kv("inbox").incr("odd")
+    time.sleep(run_ms / 1000)
 """
 PROVIDER_S = 90.0
 """A provider gives up after days; a test earlier."""
@@ -28,7 +31,10 @@ _LIVE = ("ready", "running", "retrying")
 
 
 class Inbox:
-    """Its handler takes as many milliseconds as the mail's subject says. `answers` counts what the receiver said."""
+    """Its handler takes as many milliseconds as the mail's subject says, and counts the mails with an odd number.
+
+    `answers` counts what the receiver said.
+    """
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
@@ -76,6 +82,10 @@ class Inbox:
 
     def dead_letters(self) -> list[dict[str, Any]]:
         return self._items("dead-letters")
+
+    def odd(self) -> int:
+        """How many mails with an odd number the handler has counted."""
+        return int(self._owner.get(f"/apps/{self._app}/kv/inbox/odd")["value"])
 
     def _items(self, what: str, narrowed: str = "limit=200") -> list[dict[str, Any]]:
         """All pages."""

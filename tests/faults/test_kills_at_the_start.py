@@ -14,7 +14,6 @@ STARTS = 6
 """The self-test takes a fifth of a second; not each kill hits it."""
 
 
-@pytest.mark.xfail(reason="the executor keeps the result of a disturbed self-test for good")
 def test_handlers_run_although_the_first_worker_is_killed(tmp_path: Path) -> None:
     serving = Serving(tmp_path)
 

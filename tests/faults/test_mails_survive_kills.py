@@ -66,6 +66,7 @@ def test_every_accepted_mail_ends_well_exactly_once(tmp_path: Path, capsys: pyte
         assert verify(receipts, executions) == []
         assert {receipt.webhook_id for receipt in receipts} == {webhook_id for webhook_id, _ in mails}
         assert sum(receipt.duplicate for receipt in receipts) >= MAILS // AGAIN_EVERY
+        assert inbox.odd() == sum(run_ms % 2 for _, run_ms in mails)  # effects are applied once
         assert inbox.dead_letters() == []
         # Our own trouble is never the sender's fault.
         assert not [answer for answer in inbox.answers if answer.isdigit() and answer not in ("200", "202", "503")]
