@@ -85,7 +85,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
     app_codes = AppCodeCache(engine)
     wakeup = Wakeup()
     sessions = session_factory(engine, wakeup, app_codes.invalidate)
-    pool = Pool(executor, size=settings.sandbox_workers)
+    pool = Pool(executor, size=settings.sandbox_workers, spare_memory_bytes=settings.handler_memory_bytes)
     runner, recorder = Runner(pool, settings), Recorder(engine)
     effects = EffectsFactory(sessions, master_key, settings)
     runtime = Runtime(
