@@ -56,6 +56,8 @@ def test_migrations_go_down_and_up_again(empty_database: Engine) -> None:
     migrate(empty_database)
     with empty_database.begin() as connection:
         config.attributes["connection"] = connection
-        partitions = connection.execute(text("SELECT count(*) FROM pg_class WHERE relname LIKE 'events_2%' AND relkind='r'"))
+        partitions = connection.execute(
+            text("SELECT count(*) FROM pg_class WHERE relname LIKE 'events_2%' AND relkind='r'")
+        )
         assert partitions.scalar_one() == 8
         connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))

@@ -100,9 +100,7 @@ def test_received_at_comes_to_utc() -> None:
     assert list(mistakes(received_at="2026-02-30T10:00:00Z")) == ["/received_at"]
 
 
-@pytest.mark.parametrize(
-    "bad", ["a\r\nb@c", "a\nb", "a\0b", "a\x7fb", "\t", "a@b\n", "", "x" * 999, None, 1, ["a"]]
-)
+@pytest.mark.parametrize("bad", ["a\r\nb@c", "a\nb", "a\0b", "a\x7fb", "\t", "a@b\n", "", "x" * 999, None, 1, ["a"]])
 def test_bad_address_in_any_place(bad: Any) -> None:
     assert list(mistakes(**{"from": bad})) == ["/from"]
     for name in ("to", "cc", "bcc", "reply_to"):
@@ -130,9 +128,7 @@ def test_from_and_one_to_are_required() -> None:
 
 
 def test_all_mistakes_are_named_up_to_a_limit() -> None:
-    found = mistakes(
-        subject=1, spam={"score": "5", "flagged": 0}, headers=[["a"]], attachments=[{"size": -1}]
-    )
+    found = mistakes(subject=1, spam={"score": "5", "flagged": 0}, headers=[["a"]], attachments=[{"size": -1}])
     assert found.keys() == {
         *("/subject", "/spam/score", "/spam/flagged", "/headers/0"),
         *("/attachments/0/filename", "/attachments/0/content_type", "/attachments/0/size"),

@@ -74,9 +74,7 @@ MESSAGE = st.fixed_dictionaries(
         "received_at": st.none() | st.sampled_from(GOOD_MOMENTS),
         "references": st.lists(MESSAGE_ID, max_size=3),
         "id": st.text(min_size=1, max_size=6),
-        "envelope": optional(
-            **{"from": st.none() | ADDRESS | st.just("")}, to=ADDRESSES, remote_ip=st.none() | TEXT
-        ),
+        "envelope": optional(**{"from": st.none() | ADDRESS | st.just("")}, to=ADDRESSES, remote_ip=st.none() | TEXT),
         "headers": st.lists(st.lists(TEXT, min_size=2, max_size=2), max_size=3),
         "auth": optional(spf=st.none() | TEXT, dkim=st.none() | TEXT, dmarc=st.none() | TEXT),
         "spam": optional(

@@ -52,9 +52,7 @@ def vectors() -> list[Any]:
         for number, variant in enumerate([{}, *vector.get("variants", [])]):
             case = vector | variant
             name = vector.get("header_name", "").lower()
-            case["headers"] = (
-                {name: case["signature"]} if name else vector["headers"] | variant.get("headers", {})
-            )
+            case["headers"] = {name: case["signature"]} if name else vector["headers"] | variant.get("headers", {})
             case["headers"].pop(variant.get("drop_header"), None)
             cases.append(pytest.param(case, id=f"{path.stem[:2]}-{number}"))
     return cases
@@ -66,9 +64,7 @@ def test_published_vectors(case: dict[str, Any]) -> None:
     assert accepted == (case["expect"] == "accept")
 
 
-@pytest.mark.parametrize(
-    "secret", [SECRET, SECRET + "==", "whsec_c2VjcmV0", "whsec_YQ", "correct horse", "ключ"]
-)
+@pytest.mark.parametrize("secret", [SECRET, SECRET + "==", "whsec_c2VjcmV0", "whsec_YQ", "correct horse", "ключ"])
 def test_what_is_signed_verifies_in_both_forms(secret: str) -> None:
     assert accepts(standard(secret), secret)
     assert accepts(svix(standard(secret)), secret)
@@ -242,8 +238,6 @@ SECRETS = st.lists(ANY_TEXT.map("whsec_".__add__) | ANY_TEXT, max_size=4)
 
 @settings(max_examples=200, deadline=None)
 @given(HEADERS | FILLED, st.binary(max_size=8), SECRETS, st.sampled_from([0.0, NOW_S, 1e13]))
-def test_nothing_but_bad_signature_comes_out(
-    headers: Headers, body: bytes, secrets: list[str], now_s: float
-) -> None:
+def test_nothing_but_bad_signature_comes_out(headers: Headers, body: bytes, secrets: list[str], now_s: float) -> None:
     with pytest.raises(BadSignature):
         signatures.verify(headers, body, secrets, now_s)
