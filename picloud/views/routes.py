@@ -38,6 +38,7 @@ APP_ROUTES = {
     "triggers_of_kind": APP + "/triggers/{kind:kv|cron|email|dead_letter|queue}",
     "rotate_secret": APP + "/triggers/email/{id}/rotate-secret",
     "trigger": APP + "/triggers/{id}",
+    "test_trigger": APP + "/triggers/{id}/test",
     "kv_collections": APP + "/kv",
     "kv_entries": APP + "/kv/{collection}",
     "kv_entry": APP + "/kv/{collection}/{key:.+}",

@@ -9,9 +9,11 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.kinds import TriggerKind
 from picloud.models import Script, Trigger
+from picloud.services.sample_events import SampleEventService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 from picloud.views.cron_triggers import CronTriggers
 from picloud.views.dead_letter_triggers import DeadLetterTriggers
+from picloud.views.deliveries import outbox_service
 from picloud.views.email_triggers import EmailTriggers
 from picloud.views.kv_triggers import KvTriggers
 from picloud.views.queue_triggers import QueueTriggers
@@ -79,6 +81,15 @@ def delete(request: Request) -> Response:
     triggers = trigger_service(request)
     triggers.delete(triggers.get(path_id(request)))
     return Response(status=204)
+
+
+@api("test_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
+def test(request: Request) -> dict[str, Any]:
+    """A sample event of the kind, delivered for real."""
+    trigger = trigger_service(request).get(path_id(request))
+    delivery_id = SampleEventService(request.db, outbox_service(request)).deliver(trigger)
+    request.response.status_int = 202
+    return {"delivery_id": delivery_id, "status": "queued"}
 
 
 def _shape_one(request: Request, trigger: Trigger) -> dict[str, Any]:

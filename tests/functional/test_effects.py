@@ -253,3 +253,26 @@ except OSError as error:
     assert "localhost" in inward
     problem = owner.patch(path, {"http_allow": ["*", "ok.example.com"]}, status=422)
     assert [error["pointer"] for error in problem["errors"]] == ["/http_allow/0"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "seen"),
+    [
+        ("email", {}, "sample@example.com"),
+        ("cron", {"schedule": "@yearly"}, "@yearly"),
+        ("kv", {"collection_glob": "order?", "key_glob": "eu/*", "ops": ["delete"]}, "eu/sample"),
+        ("queue", {"queue": "jobs"}, "jobs"),
+        ("dead_letter", {}, "SampleError"),
+    ],
+)
+def test_every_kind_of_trigger_can_be_tried_out(
+    bench: Bench, owner: Client, kind: str, fields: dict[str, Any], seen: str
+) -> None:
+    bench.script("it", f"return ctx.event.{kind}")
+    trigger = bench.trigger(kind, script="it", enabled=False, **fields)
+    path = f"/apps/{bench.slug}/triggers/{trigger['id']}/test"
+    delivery = owner.post(path, status=202)["delivery_id"]
+    [run] = eventually(lambda: bench.executions(kind))
+    assert (run["status"], run["delivery_id"]) == ("ok", delivery)
+    assert seen in json.dumps(run["result"])
+    owner.post(path.replace(bench.slug, owner.new_app()), status=404)
