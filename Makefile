@@ -11,7 +11,7 @@ serve: $(VENV)/.serve
 	exec $(BIN)/picloud serve --sample $(SERVE_OPTIONS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TEST_OPTIONS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_OPTIONS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

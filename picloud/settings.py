@@ -110,6 +110,8 @@ def _read(item: Field[Any], text: str, key: str) -> Any:
         raise SettingsError(f"{key} is {text!r}, but has to be of the type {kind.__name__}.") from None
     if kind in (int, float) and not value > 0:
         raise SettingsError(f"{key} is {text!r}, but has to be above zero.")
+    if item.name == "database_url" and not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg2://")):
+        raise SettingsError(f"{key} has to start with postgresql://: PiCloud runs on PostgreSQL alone.")
     if item.name == "trigger_dispatch_mode" and value not in ("async", "sync"):
         raise SettingsError(f"{key} is {text!r}, but has to be async or sync.")
     return value

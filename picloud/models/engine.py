@@ -23,5 +23,6 @@ def make_engine(url: URL | str, *, pool_size: int, statement_timeout_ms: int = 3
         max_overflow=2,
         pool_timeout=5,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged; what people sent, and sealed values, are not
         connect_args={"connect_timeout": 5, "application_name": _APPLICATION_NAME, "options": options},
     )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 
-from picloud.sandbox_pool.breaker import Breaker
+from picloud.sandbox_pool.breaker import Breaker, Key
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.compiler import CodeRefused, Compiler
 from picloud.sandbox_pool.driver import HostCalls, HostError, Run
@@ -70,14 +70,9 @@ class Pool:
             raise Tripped(pause_s)
         self._sit_down(wait_s)
         try:
-            outcome = self._run(job, host)
+            return self._run(job, host, key)
         finally:
             self._free.release()
-        if outcome.status in SURVIVED:
-            self._breaker.survived(key)
-        else:
-            self._breaker.killed(key, time.monotonic())
-        return outcome
 
     def check(self, name: str, source: str, modules: Collection[str]) -> list[CodeProblem]:
         """What is wrong with the script `name`, which may import `modules`; empty for nothing. Raises ExecutorGone."""
@@ -97,14 +92,20 @@ class Pool:
             self._free.release()
             raise Busy("the pool has been closed")
 
-    def _run(self, job: Job, host: HostCalls | None) -> Outcome:
+    def _run(self, job: Job, host: HostCalls | None, key: Key) -> Outcome:
         try:
             load = self._compiler.load_frame(job.app, job.code)
         except CodeRefused as refused:
             return _refused(job, refused)
-        return self._run_in(self._seats.take(job), job, host, load)
+        outcome, ended = self._run_in(self._seats.take(job), job, host, load)
+        if outcome.status in SURVIVED:
+            self._breaker.survived(key)
+        elif outcome.status is not Status.crash or ended is not None:
+            self._breaker.killed(key, time.monotonic())
+        # else its executor died, and it with it: not the script's doing
+        return outcome
 
-    def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> Outcome:
+    def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> tuple[Outcome, Exit | None]:
         run = Run(seat.worker, job, host)
         try:
             outcome = run.drive(_opening(seat, job, load))
@@ -114,9 +115,10 @@ class Pool:
         if outcome.status in SURVIVED and not job.per_event and not run.spent:
             self._seats.give_back(seat)
             self._call_housekeeper()
-        else:
-            amend(outcome, self._bury(seat), seat.base_resident_bytes)
-        return outcome
+            return outcome, None
+        ended = self._bury(seat)
+        amend(outcome, ended, seat.base_resident_bytes)
+        return outcome, ended
 
     def _bury(self, seat: Seat) -> Exit | None:
         ended = self._seats.end(seat)

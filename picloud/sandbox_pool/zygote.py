@@ -78,13 +78,14 @@ class Zygote:
         self._statm_fd = statm_fd
 
     def serve(self, greeting: dict[str, Any]) -> None:
-        self._reply(greeting)
-        while message := self._control.recv(REQUEST_BYTES):
-            request = json.loads(message)
-            if request["op"] == "spawn":
-                self._spawn(request["memory_bytes"])
-            else:
-                self._reap(request["pid"])
+        with contextlib.suppress(ConnectionError):  # whoever started us is gone
+            self._reply(greeting)
+            while message := self._control.recv(REQUEST_BYTES):
+                request = json.loads(message)
+                if request["op"] == "spawn":
+                    self._spawn(request["memory_bytes"])
+                else:
+                    self._reap(request["pid"])
         os._exit(0)
 
     def _spawn(self, memory_bytes: int) -> None:

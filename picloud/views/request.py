@@ -41,7 +41,7 @@ def log_tween_factory(handler: Callable[[Request], Response], registry: Registry
         fields = {
             "request_id": request.id,
             "method": request.method,
-            "path": request.path,
+            "path": request.environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"),
             "status": response.status_int,
             "wall_ms": round((time.monotonic() - started) * 1000, 1),
             "client": request.client_addr,

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -21,15 +22,24 @@ CHANNEL_TIMEOUT_S = 60
 HEADERS_MAX_BYTES = 64 * 1024
 
 
+_REFUSALS: dict[int, type[errors.PicloudError]] = {
+    413: errors.TooLarge,
+    500: errors.Unavailable,  # our own trouble: several mail providers take a 4xx for a final no
+}
+
+
 class ProblemTask(ErrorTask):  # type: ignore[misc]
     """waitress's own refusals (malformed, too large, too slow) as RFC 9457 problems."""
 
     def execute(self) -> None:
         refused = self.request.error
-        kind = errors.TooLarge if refused.code == 413 else errors.BadRequest
-        body = msgspec.json.encode(problem(kind(str(refused.body)), str(uuid7())))
-        self.status = f"{kind.status} {refused.reason if refused.code == kind.status else 'Bad Request'}"
+        kind = _REFUSALS.get(refused.code, errors.BadRequest)
+        detail = "" if kind is errors.Unavailable else str(refused.body)
+        body = msgspec.json.encode(problem(kind(detail), str(uuid7())))
+        self.status = f"{kind.status} {HTTPStatus(kind.status).phrase}"
         self.response_headers = [("Content-Type", MEDIA_TYPE), ("Connection", "close")]
+        if kind is errors.Unavailable:
+            self.response_headers.append(("Retry-After", "5"))
         self.content_length = len(body)
         self.close_on_finish = True
         self.write(body)
@@ -94,7 +104,7 @@ class WebServer:
 def listen(address: str) -> socket.socket:
     """A listening socket on `HOST:PORT`; port 0 takes a free one. Raises OSError, ValueError."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not (port.isascii() and port.isdigit() and int(port) < 65_536):
         raise ValueError(f"{address!r} is not HOST:PORT")
     family, kind, protocol, _, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)

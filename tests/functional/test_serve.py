@@ -279,7 +279,6 @@ def test_commands_work_while_nothing_is_served(stopped: Serving) -> None:
     assert Client(stopped, made["key"]).get("/me")["email"] == email
 
 
-@pytest.mark.xfail(reason="a zygote whose starter is gone before it was heard tells so with a traceback", strict=False)
 def test_a_refusal_is_all_that_is_said(tmp_path: Path) -> None:
     done = Serving(tmp_path).run("serve", "--listen", "nonsense")
     assert done.stderr == "picloud: 'nonsense' is not HOST:PORT\n"

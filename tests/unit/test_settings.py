@@ -35,6 +35,7 @@ def test_trigger_defaults_come_from_the_environment() -> None:
         ("PICLOUD_WEB_THREADS", "0"),
         ("PICLOUD_LEASE_S", "nan"),
         ("PICLOUD_TRIGGER_DISPATCH_MODE", "later"),
+        ("PICLOUD_DATABASE_URL", "sqlite:///x.db"),
     ],
 )
 def test_a_bad_value_names_its_setting(name: str, value: str) -> None:
