@@ -14,6 +14,7 @@ from picloud.models.schema import migrate
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
+from picloud.services.callers import Callers
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
 from picloud.services.http_runs import HttpRuns
@@ -100,6 +101,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
         completions=Completions(),
         effects=effects,
         http_runs=HttpRuns(runner, effects, recorder, settings),
+        callers=Callers(settings.web_threads),
     )
     return runtime, wakeup
 

@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from picloud.models.engine import make_engine
-from picloud.models.schema import migrate
+from picloud.models.schema import current_revision, migrate, newest_revision
 from picloud.postgres import Cluster, find_bindir
-from picloud.settings import Settings
+from picloud.settings import Settings, SettingsError
 
 CLI_POOL_SIZE = 1
 
@@ -23,26 +23,37 @@ def embedded_cluster(settings: Settings) -> Cluster:
 
 
 @contextmanager
-def open_engine(settings: Settings) -> Iterator[Engine]:
-    """An engine on the instance's database, migrated. Raises PostgresError, SQLAlchemyError."""
+def open_engine(settings: Settings, *, upgrade: bool) -> Iterator[Engine]:
+    """An engine on the instance's database, whose schema is this code's. Raises PostgresError, SQLAlchemyError.
+
+    An empty database is always migrated; another one only to `upgrade`, else SettingsError says what to do: a server of
+    another version may be running on it.
+    """
     if settings.database_url:
-        yield from _migrated(settings.database_url)
+        yield from _migrated(settings.database_url, upgrade)
     else:
         with embedded_cluster(settings).opened() as url:
-            yield from _migrated(url)
+            yield from _migrated(url, upgrade)
 
 
 @contextmanager
 def open_session(settings: Settings) -> Iterator[Session]:
     """A session, committed at the end."""
-    with open_engine(settings) as engine, Session(engine) as session, session.begin():
+    with open_engine(settings, upgrade=False) as engine, Session(engine) as session, session.begin():
         yield session
 
 
-def _migrated(url: str) -> Iterator[Engine]:
+def _migrated(url: str, upgrade: bool) -> Iterator[Engine]:
     engine = make_engine(url, pool_size=CLI_POOL_SIZE)
     try:
-        migrate(engine)
+        with engine.connect() as connection:
+            found = current_revision(connection)
+        if upgrade or not found:
+            migrate(engine)
+        elif found != newest_revision():
+            raise SettingsError(
+                f"The database is at revision {found}, this PiCloud wants {newest_revision()}. Run: picloud migrate"
+            )
         yield engine
     finally:
         engine.dispose()

@@ -14,5 +14,5 @@ from picloud.postgres import PostgresError
 @plain_errors(PostgresError, SQLAlchemyError)
 def command(data_dir: Path | None) -> None:
     """Bring the database up to date."""
-    with open_engine(load_settings(data_dir=data_dir)):
+    with open_engine(load_settings(data_dir=data_dir), upgrade=True):
         click.echo(f"The database is at revision {newest_revision()}.")

@@ -24,5 +24,5 @@ def checked(limits: Mapping[str, Any]) -> dict[str, int]:
             raise invalid(f"/limits/{name}", f"is no limit; there are {', '.join(LEAST)}")
         number = isinstance(value, int) and not isinstance(value, bool)
         if value is not None and not (number and LEAST[name] <= value < MOST):
-            raise invalid(f"/limits/{name}", f"has to be a whole number from {LEAST[name]} on")
+            raise invalid(f"/limits/{name}", f"has to be a whole number from {LEAST[name]} to {MOST}")
     return {name: value for name, value in limits.items() if value is not None}

@@ -1,5 +1,6 @@
 """The database's schema: bring it up to date, or tell whether it is."""
 
+from functools import cache
 from importlib import resources
 
 from alembic import command
@@ -29,8 +30,9 @@ def migrate(engine: Engine) -> str:
     return newest_revision()
 
 
+@cache
 def newest_revision() -> str:
-    """The revision that this code expects."""
+    """The revision that this code expects, as it stood when first asked for."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 

@@ -6,11 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from picloud.crypto import new_token, token_hash
-from picloud.domain.access import Scope
+from picloud.domain.access import Capability, Scope
 from picloud.domain.errors import NotFound
 from picloud.models import ApiKey
 from picloud.services.paging import Page, PageRequest, fetch
-from picloud.services.principals import KEY_PREFIX
+from picloud.services.principals import KEY_PREFIX, Principal
 
 PREFIX_CHARS = len(KEY_PREFIX) + 6
 
@@ -19,8 +19,12 @@ class ApiKeyService:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def list(self, user_id: UUID, page: PageRequest) -> Page[ApiKey]:
-        return fetch(self._session, select(ApiKey).where(ApiKey.user_id == user_id), ApiKey.id, page)
+    def list(self, principal: Principal, page: PageRequest) -> Page[ApiKey]:
+        """The user's; with a key for one app, those for this app."""
+        query = select(ApiKey).where(ApiKey.user_id == principal.user_id)
+        if principal.app_id is not None:
+            query = query.where(ApiKey.app_id == principal.app_id)
+        return fetch(self._session, query, ApiKey.id, page)
 
     def create(
         self,
@@ -46,9 +50,14 @@ class ApiKeyService:
         self._session.flush()
         return row, key
 
-    def delete(self, user_id: UUID, key_id: UUID | None) -> None:
-        """Raises NotFound for a key that is not this user's."""
+    def delete(self, principal: Principal, key_id: UUID | None) -> None:
+        """The user's own; anybody's for who manages users; with a key for one app only those for it. Raises NotFound."""
         row = self._session.get(ApiKey, key_id) if key_id else None
-        if row is None or row.user_id != user_id:
+        manages = principal.may(Capability.INSTANCE_MANAGE_USERS)
+        if (
+            row is None
+            or (row.user_id != principal.user_id and not manages)
+            or principal.app_id not in (None, row.app_id)
+        ):
             raise NotFound("You have no such API key.")
         self._session.delete(row)

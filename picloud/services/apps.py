@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -91,13 +92,9 @@ class MemberService:
 
     def put(self, user: User, role: AppRole) -> AppMember:
         """Give `user` the role, instead of the one it had."""
-        member = self._session.get(AppMember, (self._app.id, user.id))
-        if member is None:
-            member = AppMember(app_id=self._app.id, user_id=user.id, role=role)
-            self._session.add(member)
-        member.role = role
-        self._session.flush()
-        return member
+        row = insert(AppMember).values(app_id=self._app.id, user_id=user.id, role=role)
+        self._session.execute(row.on_conflict_do_update(index_elements=["app_id", "user_id"], set_={"role": role}))
+        return self._session.get_one(AppMember, (self._app.id, user.id), populate_existing=True)
 
     def delete(self, user_id: UUID | None) -> None:
         """Raises NotFound."""

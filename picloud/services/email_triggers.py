@@ -6,7 +6,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey, new_signing_secret
-from picloud.domain.errors import invalid
+from picloud.domain.errors import Conflict, invalid
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import TriggerKind
 from picloud.inbound.signing_secrets import standard_keys
@@ -56,8 +56,11 @@ class EmailTriggerService:
         old = self.secrets(trigger)
         for secret in old:
             secret.expires_at = min(secret.expires_at or end, end)
-        for secret in old[MAX_ACTIVE_SECRETS - 1 :]:
-            self._session.delete(secret)
+        self._session.flush()
+        if len(self.secrets(trigger)) >= MAX_ACTIVE_SECRETS:
+            raise Conflict(
+                f"{MAX_ACTIVE_SECRETS} secrets are active. Rotate with a shorter overlap_s, such as 0, or wait."
+            )
         return self._add_secret(trigger, given)
 
     def secrets(self, trigger: Trigger) -> Sequence[InboundSecret]:
@@ -93,9 +96,9 @@ def _check(provider: str, ack_status: int) -> None:
 
 
 def _checked_secret(secret: str) -> str:
-    if not standard_keys(secret):
-        raise invalid("/inbound_secret", "starts with whsec_, but what follows is not base64")
     if not 1 <= len(secret) <= MAX_SECRET_CHARS or not secret.isprintable():
         text = f"has to have 1 to {MAX_SECRET_CHARS} printable characters, or to be {GENERATE!r} or null"
         raise invalid("/inbound_secret", text)
+    if not standard_keys(secret):
+        raise invalid("/inbound_secret", "starts with whsec_, but what follows is not base64")
     return secret

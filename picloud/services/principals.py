@@ -1,6 +1,7 @@
 """Who is asking: from an API key to a principal."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select, update
@@ -25,6 +26,7 @@ class Principal:
     key_id: UUID | None = None
     scopes: frozenset[Scope] = frozenset(Scope)
     app_id: UUID | None = None
+    key_expires_at: datetime | None = None
 
     def may(self, capability: Capability, app_role: AppRole | None = None) -> bool:
         """Whether the principal has `capability`, in an app where its user has `app_role`."""
@@ -48,7 +50,9 @@ class PrincipalService:
         self._touch(row.ApiKey.id)
         scopes = frozenset(Scope(scope) for scope in row.ApiKey.scopes)
         role = InstanceRole(row.User.role)
-        return Principal(row.User.id, row.User.email, role, row.ApiKey.id, scopes, row.ApiKey.app_id)
+        return Principal(
+            row.User.id, row.User.email, role, row.ApiKey.id, scopes, row.ApiKey.app_id, row.ApiKey.expires_at
+        )
 
     def role_in(self, user_id: UUID, app_id: UUID) -> AppRole | None:
         """The user's role in the app, or None."""

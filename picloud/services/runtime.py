@@ -9,6 +9,7 @@ from picloud.domain.clock import Clock, utc_now
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
+from picloud.services.callers import Callers
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
 from picloud.services.http_runs import HttpRuns
@@ -30,4 +31,5 @@ class Runtime:
     completions: Completions
     effects: EffectsFactory
     http_runs: HttpRuns
+    callers: Callers
     clock: Clock = utc_now

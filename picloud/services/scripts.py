@@ -91,7 +91,7 @@ class ScriptService:
         for what, model in (("routes", Route), ("triggers", Trigger), ("waiting deliveries", Outbox)):
             count = self._session.scalar(select(func.count()).where(model.script_id == script.id))
             if count:
-                raise Conflict(f"{count} {what} use the script {script.name!r}. Remove them first.")
+                raise Conflict(f"The script {script.name!r} is used by {what} ({count}). Remove them first.")
         code_changed(self._session, self._app.id)
         self._session.delete(script)
         self._session.flush()
@@ -127,7 +127,7 @@ class ScriptService:
 
 
 def _field_error(problem: CodeProblem) -> FieldError:
-    detail = f"{problem.message} {problem.hint}".strip()
+    detail = f"{problem.message}: {problem.hint}" if problem.hint else problem.message
     return FieldError(
         "/source", f"line {problem.line}, column {problem.column}: {detail}", problem.line, problem.column
     )

@@ -1,7 +1,7 @@
 """How views of the API are declared and how they read what a client sent."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -45,8 +45,11 @@ def runtime(request: Request) -> Runtime:
 
 def json_body(request: Request, shape: type[S]) -> S:
     """The body as `shape`. Raises UnsupportedMediaType, TooLarge, BadRequest, Invalid with a pointer."""
-    if request.content_type != "application/json" and not request.content_type.endswith("+json"):
+    media_type = request.content_type.lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType("Send JSON, with `Content-Type: application/json`.")
+    if request.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise UnsupportedMediaType("Send the body as it is, without a content encoding.")
     limit = runtime(request).settings.http_max_body_bytes
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The body is larger than {limit} bytes.")
@@ -95,9 +98,23 @@ def query_as(request: Request, name: str, kind: type[S]) -> S | None:
         raise invalid(f"/{name}", str(error)) from None
     if isinstance(found, int) and abs(found) > MAX_INT:
         raise invalid(f"/{name}", "is too large a number")
-    if isinstance(found, datetime) and found.tzinfo is None:
-        raise invalid(f"/{name}", "needs a time zone, such as Z")
+    if isinstance(found, datetime):
+        in_utc: Any = utc_moment(f"/{name}", found)
+        return in_utc  # type: ignore[no-any-return]
     return found
+
+
+def utc_moment(pointer: str, moment: datetime) -> datetime:
+    """`moment` in UTC. Raises Invalid without a time zone, or where PostgreSQL and Python can't both hold it."""
+    if moment.tzinfo is None:
+        raise invalid(pointer, "needs a time zone, such as Z")
+    try:
+        in_utc = moment.astimezone(UTC)
+    except OverflowError:
+        in_utc = datetime.min.replace(tzinfo=UTC)
+    if not 1970 <= in_utc.year <= 9000:
+        raise invalid(pointer, "has to lie between the years 1970 and 9000")
+    return in_utc
 
 
 def page_limit(request: Request) -> int:

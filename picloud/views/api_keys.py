@@ -7,12 +7,13 @@ from pyramid.response import Response
 from sqlalchemy import func, select
 
 from picloud.domain.access import Capability, Scope
+from picloud.domain.clock import rfc3339
 from picloud.domain.errors import Forbidden, invalid
 from picloud.models import ApiKey, App
 from picloud.services.api_keys import ApiKeyService
 from picloud.services.apps import AppService
 from picloud.services.principals import Principal, PrincipalService
-from picloud.views.api import api, json_body, page_request, page_shape, path_id
+from picloud.views.api import api, json_body, page_request, page_shape, path_id, utc_moment
 
 
 class NewKey(msgspec.Struct):
@@ -37,7 +38,7 @@ def shape(key: ApiKey) -> dict[str, Any]:
 
 @api("api_keys", "GET", Capability.SELF_MANAGE_KEYS)
 def index(request: Request) -> dict[str, Any]:
-    return page_shape(ApiKeyService(request.db).list(request.identity.user_id, page_request(request)), shape)
+    return page_shape(ApiKeyService(request.db).list(request.identity, page_request(request)), shape)
 
 
 @api("api_keys", "POST", Capability.SELF_MANAGE_KEYS)
@@ -55,7 +56,7 @@ def create(request: Request) -> dict[str, Any]:
 
 @api("api_key", "DELETE", Capability.SELF_MANAGE_KEYS)
 def delete(request: Request) -> Response:
-    ApiKeyService(request.db).delete(request.identity.user_id, path_id(request))
+    ApiKeyService(request.db).delete(request.identity, path_id(request))
     return Response(status=204)
 
 
@@ -65,11 +66,13 @@ def _check(request: Request, body: NewKey) -> None:
         raise invalid("/name", "has to have 1 to 200 characters")
     if not body.scopes:
         raise invalid("/scopes", "names no scope; a key without one could do nothing")
+    own_end = request.identity.key_expires_at
     if body.expires_at is not None:
-        if body.expires_at.tzinfo is None:
-            raise invalid("/expires_at", "needs a time zone, such as Z")
+        body.expires_at = utc_moment("/expires_at", body.expires_at)
         if body.expires_at <= request.db.scalar(select(func.now())):
             raise invalid("/expires_at", "lies in the past")
+    if own_end is not None and (body.expires_at is None or body.expires_at > own_end):
+        raise Forbidden(f"Your own key ends at {rfc3339(own_end)}; a key that it makes ends no later.")
     beyond = set(body.scopes) - request.identity.scopes
     if beyond and Scope.INSTANCE_ADMIN not in request.identity.scopes:
         raise Forbidden(f"Your own key does not have {', '.join(sorted(beyond))}.")

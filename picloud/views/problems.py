@@ -9,12 +9,15 @@ from pyramid.httpexceptions import HTTPException, HTTPForbidden
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from picloud.domain import errors
 from picloud.domain.errors import PicloudError
 from picloud.sandbox_pool.executor import ExecutorGone
 from picloud.services.trouble import passes
 
+INBOUND = "/api/v1/email-inbound/"
 MEDIA_TYPE = "application/problem+json"
 Handler = Callable[[Request], Response]
 
@@ -53,7 +56,7 @@ def problem_response(error: PicloudError, request_id: str) -> Response:
         response.headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.MethodNotAllowed):
         response.headers["Allow"] = ", ".join(error.allowed)
-    if error.status == 401:
+    if isinstance(error, errors.Unauthenticated):
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
@@ -66,7 +69,7 @@ def tween_factory(handler: Handler, registry: Registry) -> Handler:
             return handler(request)
         except Exception as exception:
             error = as_error(exception, request)
-            if error.status == 500:
+            if error.status == 500 and not isinstance(exception, PicloudError):
                 request.failure = exception
             return problem_response(error, request.id)
 
@@ -86,11 +89,21 @@ def as_error(exception: Exception, request: Request) -> PicloudError:
         return _BY_STATUS.get(exception.status_int, errors.BadRequest)()
     if isinstance(exception, URLDecodeError | UnicodeDecodeError):
         return errors.BadRequest("The address is not UTF-8.")
+    if _changed_meanwhile(exception):
+        if request.method == "POST" and request.path.startswith(INBOUND):
+            return errors.Unavailable("The trigger is being changed.", retry_after_s=1, code="changed_meanwhile")
+        return errors.Conflict("It, or what it belongs to, was changed or removed meanwhile.", code="changed_meanwhile")
     if isinstance(exception, ExecutorGone):
         return errors.Unavailable("The sandbox can't start a worker.", code="no_worker")
     if passes(exception):
         return errors.Unavailable("The database is away.", code="database_away")
     return PicloudError("The request failed for a reason that the log tells under this request's id.")
+
+
+def _changed_meanwhile(exception: Exception) -> bool:
+    """Whether another request removed or made, at the same time, what this one worked on."""
+    vanished = isinstance(exception, InvalidRequestError) and "Could not refresh instance" in str(exception)
+    return vanished or isinstance(exception, IntegrityError | ObjectDeletedError | StaleDataError)
 
 
 def _field(item: errors.FieldError) -> dict[str, Any]:

@@ -11,6 +11,7 @@ PUBLIC_ROUTES = {
     "healthz": "/healthz",
     "readyz": "/readyz",
     "email_inbound": "/api/v1/email-inbound/{app_id}/{trigger_id}",
+    "email_inbound_other": "/api/v1/email-inbound/*rest",
     "run": "/run/{app_slug}*path",
 }
 """Open to anybody. Every other address wants credentials; a test holds this list against the whole."""

@@ -1,6 +1,7 @@
 """Calling a script over HTTP: `/run/{app_slug}/{path}`."""
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -17,13 +18,15 @@ from picloud.domain.delivery import RetryPolicy
 from picloud.domain.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind, RouteAccess
-from picloud.sandbox_pool.pool import Busy
+from picloud.sandbox_pool.pool import Busy, Tripped
 from picloud.services.app_code import AppCode, RouteCode
 from picloud.services.outbox import OutboxService
-from picloud.services.principals import Principal, PrincipalService
+from picloud.services.principals import KEY_PREFIX, Principal, PrincipalService
 from picloud.services.runtime import Runtime
 from picloud.views.api import path_text, public, runtime
 from picloud.views.run_answer import OWN_COOKIE_PREFIX, answer, queued_answer
+
+OWN_HEADERS = frozenset({"proxy-authorization", "x-csrf-token"})
 
 
 @public("run", None)
@@ -36,9 +39,14 @@ def run(request: Request) -> Response:
     route, params = _route(code, request)
     principal = _caller(request, made_of, code) if route.access == RouteAccess.KEY else None
     http = _http_part(request, params)
-    if request.headers.get("Prefer", "").strip().lower() == "respond-async":
+    if _prefers_async(request.headers.get("Prefer", "")):
         return _queue(made_of, code, route, http, principal)
     return _run_now(made_of, code, route, http, principal)
+
+
+def _prefers_async(header: str) -> bool:
+    """RFC 7240: a list of preferences, each with parameters."""
+    return any(part.partition(";")[0].strip().lower() == "respond-async" for part in header.split(","))
 
 
 def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
@@ -76,24 +84,25 @@ def _caller(request: Request, made_of: Runtime, code: AppCode) -> Principal:
 
 
 def _http_part(request: Request, params: dict[str, str]) -> dict[str, Any]:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    if "cookie" in headers:
-        headers["cookie"] = _foreign_cookies(headers["cookie"])
     return {
         "method": request.method,
         "path": _raw_path(request),
         "params": params,
         "query": {name: request.GET.getall(name)[0] for name in request.GET},
-        "headers": headers,
+        "headers": _foreign_headers(request.headers),
         "body_base64": base64.b64encode(request.body).decode(),
         "client_ip": request.client_addr,
     }
 
 
-def _foreign_cookies(header: str) -> str:
-    """Without PiCloud's own: no handler sees who is signed in."""
-    cookies = (cookie.strip() for cookie in header.split(";"))
-    return "; ".join(cookie for cookie in cookies if not cookie.lower().startswith(OWN_COOKIE_PREFIX))
+def _foreign_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Without what signs somebody in at PiCloud: no handler sees it, and no record of the call keeps it."""
+    found = {name.lower(): value for name, value in headers.items() if name.lower() not in OWN_HEADERS}
+    if KEY_PREFIX in found.get("authorization", ""):
+        del found["authorization"]
+    cookies = (cookie.strip() for cookie in found.pop("cookie", "").split(";"))
+    foreign = "; ".join(cookie for cookie in cookies if not cookie.lower().startswith(OWN_COOKIE_PREFIX))
+    return found | ({"cookie": foreign} if foreign else {})
 
 
 def _queue(
@@ -123,7 +132,11 @@ def _run_now(
 ) -> Response:
     event = _event(http, made_of.clock())
     try:
-        return answer(made_of.http_runs.run(code, route.script_id, event, principal.email if principal else None))
+        with made_of.callers.seat():
+            return answer(made_of.http_runs.run(code, route.script_id, event, principal.email if principal else None))
+    except Tripped as paused:
+        detail = "The script killed its workers again and again, and is paused for a moment."
+        raise Unavailable(detail, retry_after_s=ceil(paused.retry_after_s), code="script_paused") from None
     except Busy as busy:
         raise Unavailable(
             "No worker became free in time.", retry_after_s=ceil(busy.retry_after_s), code="no_worker"

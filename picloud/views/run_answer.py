@@ -41,6 +41,7 @@ def queued_answer(code: AppCode, delivery_id: UUID) -> Response:
     """The call is on the outbox."""
     body = {"delivery_id": delivery_id, "status": "queued"}
     response = Response(msgspec.json.encode(body), status=202, content_type="application/json")
+    response.headers["Preference-Applied"] = "respond-async"
     response.headers["Location"] = f"{APP}/deliveries/{delivery_id}".replace("{app}", code.slug)
     return response
 

@@ -1,0 +1,149 @@
+"""What a tester who had only the README and the contract once broke."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from webtest import TestApp
+
+from picloud.domain.access import Scope
+from picloud.domain.kinds import InstanceRole
+from picloud.process import Process
+from tests.functional.client import ADMIN, Client, check_problem, eventually
+from tests.functional.conftest import make_key
+from tests.functional.test_effects import Bench
+
+
+def test_no_handler_and_no_record_sees_a_caller_s_key(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.script("it", "return ctx.event.http.headers")
+    owner.route(bench.slug, "GET", "/it", "it", access="key")
+    seen = app.get(f"/run/{bench.slug}/it", headers=owner.headers | {"X-Own": "1", "Proxy-Authorization": "x"}).json
+    assert seen["x-own"] == "1"
+    [run] = eventually(lambda: bench.executions("http"))
+    key = owner.headers["Authorization"].removeprefix("Bearer ")
+    assert key not in json.dumps([seen, run])
+    assert "proxy-authorization" not in seen
+
+
+def test_a_handler_s_own_authorization_reaches_it(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.route("it", "return [ctx.event.http.headers.get('authorization')]")
+    answer = app.post(f"/run/{bench.slug}/it", headers={"Authorization": "Bearer theirs"})
+    assert answer.json == ["Bearer theirs"]
+
+
+def test_a_moment_that_nobody_can_hold_is_422(owner: Client) -> None:
+    slug = owner.new_app()
+    body = {"name": "far", "scopes": ["log:read"], "expires_at": "9999-12-31T23:59:59-10:00"}
+    owner.post("/api-keys", body, status=422)
+    owner.get(f"/apps/{slug}/executions?until=0001-01-01T00:00:00%2B23:59", status=422)
+    made = owner.post("/api-keys", body | {"expires_at": "2999-01-01T02:00:00+02:00"})
+    assert made["expires_at"] == "2999-01-01T00:00:00Z"
+
+
+def test_paths_that_are_not_utf8(app: TestApp) -> None:
+    for path in ("/%ff", "/run/x/%ff", "/api/v1/email-inbound/%ff/x", f"{ADMIN}/apps/%ff"):
+        check_problem(app.get(path, status="4*"))
+
+
+def test_the_same_member_put_by_many_at_once(owner: Client, app: TestApp) -> None:
+    slug = owner.new_app()
+    user = owner.post("/users", {"email": f"{slug}@example.com"})
+    path = f"{ADMIN}/apps/{slug}/members/{user['id']}"
+
+    def put(_: int) -> int:
+        status: int = app.put_json(path, {"role": "viewer"}, headers=owner.headers, status="*").status_int
+        return status
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(put, range(16))) == {200}
+
+
+def test_an_app_deleted_under_everybody_s_hands_is_no_500(owner: Client, app: TestApp) -> None:
+    for _ in range(4):
+        bench = Bench(owner, app)
+        bench.script("it", "return 1")
+        trigger = bench.trigger("email", script="it")
+        inbound = "/" + trigger["inbound_url"].split("/", 3)[3]
+        mail = {"from": "a@example.com", "to": ["b@example.com"]}
+
+        def call(n: int, bench: Bench = bench, inbound: str = inbound, mail: dict[str, Any] = mail) -> int:
+            if n == 3:
+                answer = app.delete(f"{ADMIN}/apps/{bench.slug}", headers=owner.headers, status="*")
+            elif n % 2:
+                answer = app.post_json(inbound, mail | {"id": str(n)}, status="*", expect_errors=True)
+            else:
+                path = f"{ADMIN}/apps/{bench.slug}/scripts/it"
+                answer = app.put_json(
+                    path, {"source": "def handler(ctx):\n    return 2\n"}, headers=owner.headers, status="*"
+                )
+            status: int = answer.status_int
+            return status
+
+        with ThreadPoolExecutor(6) as threads:
+            assert not {500} & set(threads.map(call, range(10)))
+
+
+def test_a_key_reaches_no_further_than_its_bounds(owner: Client, app: TestApp, process: Process) -> None:
+    slug = owner.new_app()
+    app_id = owner.get(f"/apps/{slug}")["id"]
+    email = f"{slug}@example.com"
+    free = Client(app, make_key(process, InstanceRole.OWNER, email=email))
+    bound = Client(app, make_key(process, InstanceRole.OWNER, email=email, app_id=app_id))
+    other = free.post("/api-keys", {"name": "other", "scopes": ["log:read"]})
+    assert {item["app"] for item in bound.get("/api-keys")["items"]} == {app_id}
+    bound.delete(f"/api-keys/{other['id']}", status=404)
+    ending = Client(
+        app, free.post("/api-keys", {"name": "e", "scopes": ["app:admin"], "expires_at": "2999-01-01T00:00:00Z"})["key"]
+    )
+    ending.post("/api-keys", {"name": "for ever", "scopes": ["app:admin"]}, status=403)
+    ending.post("/api-keys", {"name": "shorter", "scopes": ["app:admin"], "expires_at": "2998-01-01T00:00:00Z"})
+    owner.delete(f"/api-keys/{other['id']}")
+    member = Client(app, make_key(process, InstanceRole.MEMBER, (Scope.APP_ADMIN,)))
+    member.delete(f"/api-keys/{free.get('/api-keys')['items'][0]['id']}", status=404)
+
+
+def test_preferences_come_in_lists(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.route("it", "return 1")
+    for header in ("respond-async, wait=10", "return=minimal, Respond-Async", "respond-async; x=1"):
+        answer = app.post(f"/run/{bench.slug}/it", headers={"Prefer": header}, status=202)
+        assert ADMIN in answer.headers["Location"]
+        assert answer.headers["Preference-Applied"] == "respond-async"
+
+
+def test_calls_leave_threads_for_everything_else(owner: Client, app: TestApp, process: Process) -> None:
+    bench = Bench(owner, app)
+    bench.route("it", "import time\ntime.sleep(1)\nreturn 1")
+    seats = int(process.runtime.settings.web_threads * 2 / 3)
+
+    def call(_: int) -> Any:
+        return app.post(f"/run/{bench.slug}/it", status="*", expect_errors=True)
+
+    with ThreadPoolExecutor(seats + 4) as threads:
+        answers = list(threads.map(call, range(seats + 4)))
+    refused = [answer for answer in answers if answer.status_int == 503]
+    assert any(answer.json["code"] == "too_many_calls" for answer in refused)
+    assert all(answer.headers["Retry-After"] for answer in refused)
+
+
+def test_small_things(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.script("it", "return 1")
+    trigger = bench.trigger("email", script="it", inbound_secret="generate")
+    inbound = "/" + trigger["inbound_url"].split("/", 3)[3]
+    mail = {"from": "a@example.com", "to": ["b@example.com"]}
+    refused = app.post_json(inbound, mail, status=401)
+    assert "WWW-Authenticate" not in refused.headers
+    assert app.post_json(inbound + "/", mail, status=404).json["code"] == "not_found"
+    headers = owner.headers | {"Content-Type": "APPLICATION/JSON"}
+    app.post(f"{ADMIN}/apps", json.dumps({"slug": bench.slug + "x"}), headers=headers, status=201)
+    gzipped = headers | {"Content-Encoding": "gzip"}
+    app.post(f"{ADMIN}/apps", b"{}", headers=gzipped, status=415)
+    rotate = f"/apps/{bench.slug}/triggers/email/{trigger['id']}/rotate-secret"
+    for status in (200, 200, 200, 409):
+        owner.post(rotate, {}, status=status)
+    owner.post(rotate, {"overlap_s": 0}, status=200)
+    empty = owner.post(f"/apps/{bench.slug}/triggers/email", {"script": "it", "inbound_secret": ""}, status=422)
+    assert "1 to" in empty["detail"]
