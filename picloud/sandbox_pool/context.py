@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from picloud.sandbox_pool import control
 from picloud.sandbox_pool.answer import Answer
 from picloud.sandbox_pool.event import Record
 from picloud.sandbox_pool.host_calls import HostCaller, Kv, Queue, Secrets
 from picloud.sandbox_pool.host_http import Http
-from picloud.sandbox_pool.interrupts import MESSAGES, ControlRequest, LimitHit
+from picloud.sandbox_pool.interrupts import MESSAGES, LimitHit
 from picloud.sandbox_pool.protocol import Channel, Kind
 
 
@@ -90,6 +91,9 @@ class Context:
             return self._context[name]
         raise AttributeError(f"ctx has no {name!r}")
 
+    def __repr__(self) -> str:
+        return f"<ctx of {self._context.get('app')}/{self._context.get('script')}>"
+
     @property
     def time_left_ms(self) -> int:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
@@ -119,16 +123,10 @@ class Context:
         return self._response if returned is None and self._response is not None else returned
 
     def abort(self, status: int, detail: str = "") -> NoReturn:
-        raise ControlRequest(
-            f"abort with status {status}: {detail}",
-            {"kind": "abort", "status": status, "reason": str(detail)},
-        )
+        raise control.abort(status, detail)
 
     def retry(self, after_s: float | None = None, reason: str = "") -> NoReturn:
-        raise ControlRequest(
-            f"asked to be tried again {reason}".rstrip(),
-            {"kind": "retry", "after_s": after_s, "reason": str(reason)},
-        )
+        raise control.retry(after_s, reason)
 
     def fail(self, reason: str = "") -> NoReturn:
-        raise ControlRequest(str(reason) or "the handler asked to fail", {"kind": "fail", "reason": str(reason)})
+        raise control.fail(reason)

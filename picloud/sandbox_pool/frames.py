@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from picloud.sandbox_pool.code_problem import CodeProblem
+from picloud.sandbox_pool.control import MAX_AFTER_S, REASON_CHARS
 from picloud.sandbox_pool.outcome import Control, ErrorInfo
 from picloud.sandbox_pool.protocol import HEADER, ProtocolError
 
@@ -38,8 +39,8 @@ class ErrorFrame(Struct, forbid_unknown_fields=True):
 
 class ControlFrame(Struct, forbid_unknown_fields=True):
     kind: Literal["retry", "fail", "abort"]
-    reason: Annotated[str, Meta(max_length=4_000)] = ""
-    after_s: Annotated[float, Meta(ge=0, le=366 * 86_400)] | None = None
+    reason: Annotated[str, Meta(max_length=REASON_CHARS)] = ""
+    after_s: Annotated[float, Meta(ge=0, le=MAX_AFTER_S)] | None = None
     status: Annotated[int, Meta(ge=400, le=599)] | None = None
 
 

@@ -225,3 +225,8 @@ def handler(ctx):
         "1,234.50",
         3904355907,
     ]
+
+
+@pytest.mark.parametrize("shown", ["str(ctx)", "repr(ctx)", "f'{ctx}'", "'{}'.format(ctx)"])
+def test_ctx_shows_nothing_internal(run: RunScript, shown: str) -> None:
+    assert result(run(f"def handler(ctx):\n    return {shown}")) == "<ctx of app/main>"
