@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from picloud.sandbox_pool.answer_head import Answer, answer_head
 from picloud.sandbox_pool.interrupts import MESSAGES, LimitHit
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -12,15 +12,6 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 class NotJson(TypeError):
     """The handler returned something that JSON can't say."""
-
-
-class Answer(NamedTuple):
-    """What `ctx.respond()` makes."""
-
-    body: Any = None
-    status: int | None = None
-    headers: Any = None
-    content_type: str | None = None
 
 
 def encode_result(value: Any, output_bytes: int) -> bytes:
@@ -36,15 +27,9 @@ def encode_response(value: Any, output_bytes: int) -> tuple[dict[str, Any], byte
     """(head, body) of the response that `value` stands for. `form` in the head is `json`, `text` or `bytes`."""
     answer = _as_answer(value)
     form, content_type, body = _body(answer.body)
-    status = answer.status if answer.status is not None else (204 if answer.body is None else 200)
-    if type(status) is not int:
-        raise TypeError(f"the status must be a number, not {status!r}")
-    head = {
-        "status": status,
-        "headers": list(_headers(answer.headers)),
-        "content_type": answer.content_type or content_type,
-        "form": form,
-    }
+    head = answer_head(answer)
+    head["content_type"] = head["content_type"] or content_type
+    head["form"] = form
     return head, _within(body, output_bytes)
 
 
@@ -64,13 +49,6 @@ def _body(value: Any) -> tuple[str, str | None, bytes]:
     if isinstance(value, bytes | bytearray):
         return "bytes", "application/octet-stream", bytes(value)
     return "json", "application/json", _json(value)
-
-
-def _headers(headers: Any) -> Iterator[tuple[str, str]]:
-    """Pairs; a value may be a list, for a header that comes more than once."""
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers or ():
-        for one in value if isinstance(value, list | tuple) else (value,):
-            yield str(name), str(one)
 
 
 def _within(body: bytes, output_bytes: int) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from picloud.sandbox_pool import control
-from picloud.sandbox_pool.answer import Answer
+from picloud.sandbox_pool.answer_head import Answer, answer_head
 from picloud.sandbox_pool.event import Record
 from picloud.sandbox_pool.host_calls import HostCaller, Kv, Queue, Secrets
 from picloud.sandbox_pool.host_http import Http
@@ -115,9 +115,11 @@ class Context:
         headers: Any = None,
         content_type: str | None = None,
     ) -> Answer:
-        """An HTTP answer: to return, or to leave behind (it counts where the handler returns None)."""
-        self._response = Answer(body, status, headers, content_type)
-        return self._response
+        """An HTTP answer: to return, or to leave behind (it counts where the handler returns None). Raises BadAnswer."""
+        answer = Answer(body, status, headers, content_type)
+        answer_head(answer)
+        self._response = answer
+        return answer
 
     def _returned(self, returned: Any) -> Any:
         return self._response if returned is None and self._response is not None else returned

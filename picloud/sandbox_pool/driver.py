@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from picloud.sandbox_pool import frames
-from picloud.sandbox_pool.http_answer import BadAnswer, checked
+from picloud.sandbox_pool.header_rules import BadAnswer
+from picloud.sandbox_pool.http_answer import checked
 from picloud.sandbox_pool.job import Job
 from picloud.sandbox_pool.outcome import ErrorInfo, LogEntry, Outcome, Response, Status
 from picloud.sandbox_pool.process import WorkerProcess

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.control import MAX_AFTER_S, REASON_CHARS
+from picloud.sandbox_pool.header_rules import MAX_CONTENT_TYPE_CHARS, MAX_HEADERS
 from picloud.sandbox_pool.outcome import Control, ErrorInfo
 from picloud.sandbox_pool.protocol import HEADER, ProtocolError
 
@@ -60,8 +61,8 @@ class FailedFrame(Struct, forbid_unknown_fields=True):
 
 class ResponseHead(Struct, forbid_unknown_fields=True):
     status: int
-    headers: Annotated[list[tuple[str, str]], Meta(max_length=100)]
-    content_type: Annotated[str, Meta(max_length=500)] | None
+    headers: Annotated[list[tuple[str, str]], Meta(max_length=MAX_HEADERS)]
+    content_type: Annotated[str, Meta(max_length=MAX_CONTENT_TYPE_CHARS)] | None
     form: Literal["json", "text", "bytes"]
 
 

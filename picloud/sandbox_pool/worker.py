@@ -132,7 +132,7 @@ class Worker:
             if event.get("kind") != "http":
                 return Kind.RESULT, encode_result(value, limits["output_bytes"])
             head, content = encode_response(value, limits["output_bytes"])
-            head_bytes = json.dumps(head).encode()
+            head_bytes = json.dumps(head, ensure_ascii=False).encode()
             return Kind.RESPONSE, HEADER.pack(len(head_bytes), 0) + head_bytes + content
         finally:
             namespace.clear()

@@ -35,6 +35,21 @@ def handler(returned: str) -> str:
             Response(200, (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")), TEXT, b""),
             b'""',
         ),
+        (
+            "(200, '', [('Set-Cookie', 'a=1'), ('Set-Cookie', 'b=2')])",
+            Response(200, (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")), TEXT, b""),
+            b'""',
+        ),
+        (
+            "(200, '', {'A': '\u00ff' * 8_000, 'B': '\\\\' * 8_000, 'C': '.' + '\t' * 7_000 + '.'})",
+            Response(200, (("A", "\u00ff" * 8_000), ("B", "\\" * 8_000), ("C", "." + "\t" * 7_000 + ".")), TEXT, b""),
+            b'""',
+        ),
+        (
+            "(200, '', {'Content-Security-Policy': 'a', 'Access-Control-Allow-Credentials': 'true'})",
+            Response(200, (("Content-Security-Policy", "a"), ("Access-Control-Allow-Credentials", "true")), TEXT, b""),
+            b'""',
+        ),
         ("(200, '<p>', {'Content-Type': 'text/html'})", Response(200, (), "text/html", b"<p>"), b'"<p>"'),
         ("ctx.respond('<p>', content_type='text/html')", Response(200, (), "text/html", b"<p>"), b'"<p>"'),
         (
@@ -71,7 +86,23 @@ def test_respond_counts_without_return(run: RunScript) -> None:
         ("(200, 'x', {'A': 'b\\nc'})", "has characters that a header can't have"),
         ("(200, 'x', {'A': 'b\\0c'})", "has characters that a header can't have"),
         ("(200, 'x', {'A': '\\u20ac'})", "has characters that a header can't have"),
-        ("(200, 'x', {'A': 'x' * 9000})", "or is too long"),
+        ("(200, 'x', {'A': 'x' * 9_000})", "the header 'A' is too long: 9000 characters, of at most 8000"),
+        ("(200, 'x', {'A': 'x' * 100_000})", "the header 'A' is too long: 100000 characters, of at most 8000"),
+        ("(200, 'x', {f'A-{n}': '' for n in range(2_000)})", "2000 headers are more than an answer may have: 100"),
+        ("(200, 'x', {'A': ['b' * 8_000] * 4})", "the headers together are longer than 24000 characters"),
+        ("(200, 'x', {'A': None})", "the value of the header 'A' must be text or a number, not NoneType"),
+        ("(200, 'x', {'A': b'b'})", "the value of the header 'A' must be text or a number, not bytes"),
+        ("(200, 'x', {b'A': 'b'})", "the name of a header must be text or a number, not bytes"),
+        ("(200, 'x', [('A', None)])", "the value of the header 'A' must be text or a number, not NoneType"),
+        ("(200, 'x', ['A'])", "headers in a list must be pairs: [(name, value), ...]"),
+        ("(200, 'x', 'A: b')", "headers must be a dict or a list of (name, value) pairs, not str"),
+        ("(200, 'x', 5)", "headers must be a dict or a list of (name, value) pairs, not int"),
+        ("(200, 'x', {'Clear-Site-Data': '*'})", "is not a handler's to set"),
+        ("(200, 'x', [('strict-transport-security', 'max-age=0')])", "is not a handler's to set"),
+        ("(200, 'x', {'Content-Type': 'x' * 501})", "of at most 500"),
+        ("ctx.respond('x', content_type='x' * 501)", "of at most 500"),
+        ("ctx.respond('x', content_type=b'text/html')", "content_type must be text or a number, not bytes"),
+        ("ctx.respond('x', status=10**30)", "is not between 200 and 599"),
         ("(200, 'x', {'A b': 'c'})", "'A b' is not the name of a header"),
         ("(200, 'x', {'': 'c'})", "'' is not the name of a header"),
         ("(200, 'x', {'A:': 'c'})", "'A:' is not the name of a header"),
@@ -105,3 +136,10 @@ def test_events_of_other_kinds_have_no_response(run: RunScript) -> None:
     outcome = run(handler("(201, 'x')"), kind="email")
     assert outcome.response is None
     assert outcome.result == b'[201,"x"]'
+
+
+def test_a_mistake_in_respond_has_its_line(run: RunScript) -> None:
+    outcome = run("def handler(ctx):\n    x = 1\n    ctx.respond(x, headers={'A': 'b' * 100_000})", kind="http")
+    assert outcome.status is Status.error
+    assert outcome.error is not None
+    assert (outcome.error.type, outcome.error.line) == ("BadAnswer", 3)
