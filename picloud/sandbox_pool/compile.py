@@ -5,7 +5,11 @@ import marshal
 from types import CodeType
 
 from picloud.sandbox_pool.code_problem import CodeProblem
+from picloud.sandbox_pool.endpoint import endpoint_problem
 from picloud.sandbox_pool.transform import HandlerPolicy
+
+_TOO_DEEP = CodeProblem(1, 1, "the script is nested too deeply", "split it into smaller functions")
+_TOO_LARGE = CodeProblem(1, 1, "the script is too large to compile", "split it into modules and smaller functions")
 
 
 class Refused(Exception):
@@ -16,34 +20,32 @@ class Refused(Exception):
         self.problems = problems
 
 
-def compile_script(name: str, source: str, modules: frozenset[str]) -> CodeType:
-    """The code of the script `name`, which may import `modules`. Raises Refused."""
+def compile_script(name: str, source: str, modules: frozenset[str], *, endpoint: bool = False) -> CodeType:
+    """The code of the script `name`, which may import `modules`; an `endpoint` needs a handler. Raises Refused."""
     try:
-        tree = ast.parse(source, name)
-    except SyntaxError as error:
+        tree = _parse(name, source)
+        problem = endpoint_problem(tree) if endpoint else None
+        policy = HandlerPolicy(modules - {name})
+        policy.visit(tree)
+        problems = policy.problems if problem is None else [*policy.problems, problem]
+        if problems:
+            raise Refused([_in_characters(problem, source) for problem in problems])
+        return compile(tree, name, "exec", dont_inherit=True)
+    except RecursionError:
+        raise Refused([_TOO_DEEP]) from None
+    except MemoryError:
+        raise Refused([_TOO_LARGE]) from None
+    except SyntaxError as error:  # also from compile(): `return` outside of a function, `nonlocal` at the top
         raise Refused(
             [CodeProblem(error.lineno or 1, max(error.offset or 1, 1), f"syntax error: {error.msg}")]
         ) from None
+
+
+def _parse(name: str, source: str) -> ast.Module:
+    try:
+        return ast.parse(source, name)
     except ValueError as error:  # a NUL in the source
         raise Refused([CodeProblem(1, 1, f"this is not Python source: {error}")]) from None
-    except (RecursionError, MemoryError):
-        raise _too_deep() from None
-    return _compile_tree(tree, name, source, modules)
-
-
-def _compile_tree(tree: ast.Module, name: str, source: str, modules: frozenset[str]) -> CodeType:
-    policy = HandlerPolicy(modules - {name})
-    try:
-        policy.visit(tree)
-        if policy.problems:
-            raise Refused([_in_characters(problem, source) for problem in policy.problems])
-        return compile(tree, name, "exec", dont_inherit=True)
-    except (RecursionError, MemoryError):
-        raise _too_deep() from None
-    except SyntaxError as error:  # what only the compiler finds: `return` outside of a function, `nonlocal` at the top
-        raise Refused(
-            [CodeProblem(error.lineno or 1, max(error.offset or 1, 1), f"syntax error: {error.msg}")]
-        ) from None
 
 
 def _in_characters(problem: CodeProblem, source: str) -> CodeProblem:
@@ -51,10 +53,6 @@ def _in_characters(problem: CodeProblem, source: str) -> CodeProblem:
     line = source.splitlines()[problem.line - 1 : problem.line]
     before = line[0].encode()[: problem.column - 1] if line else b""
     return problem._replace(column=len(before.decode("utf-8", "ignore")) + 1)
-
-
-def _too_deep() -> Refused:
-    return Refused([CodeProblem(1, 1, "the script is nested too deeply", "split it into smaller functions")])
 
 
 def dump(code: CodeType) -> bytes:

@@ -11,6 +11,7 @@ from picloud.sandbox_pool import frames
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.job import CodeBundle
+from picloud.sandbox_pool.language import MODULES
 from picloud.sandbox_pool.limits import MIB, Limits
 from picloud.sandbox_pool.protocol import Kind, ProtocolError
 from picloud.sandbox_pool.watch import Expired, Watch
@@ -20,6 +21,8 @@ CACHE_BYTES = 32 * MIB
 _TOO_COMPLEX = CodeProblem(
     1, 1, "the script is too complex to be compiled", "split it into smaller functions and modules"
 )
+
+_TAKEN = frozenset({*MODULES, "urllib"})
 
 
 class CodeRefused(Exception):
@@ -58,12 +61,18 @@ class Compiler:
         self._keep((app, code.key), body)
         return body
 
-    def check(self, name: str, source: str, modules: Collection[str]) -> list[CodeProblem]:
+    def check(self, name: str, source: str, modules: Collection[str], *, endpoint: bool = False) -> list[CodeProblem]:
         """What is wrong with `source`; empty when nothing is. Raises ExecutorGone."""
-        return self._compile({name: source}, modules).as_problems()
+        if name in _TAKEN:
+            message = f"a script can't be named like a module that handlers import: {name}"
+            return [CodeProblem(1, 1, message, "give it another name")]
+        return self._compile({name: source}, modules, endpoint).as_problems()
 
-    def _compile(self, sources: Mapping[str, str], modules: Collection[str]) -> frames.CompiledFrame:
-        request = json.dumps({"sources": dict(sources), "modules": sorted(modules)}).encode()
+    def _compile(
+        self, sources: Mapping[str, str], modules: Collection[str], endpoint: bool = False
+    ) -> frames.CompiledFrame:
+        asked = {"sources": dict(sources), "modules": sorted(modules), "endpoint": endpoint}
+        request = json.dumps(asked).encode()
         worker = self._executor.spawn(LIMITS.memory_bytes)
         caps: dict[int, int] = {Kind.COMPILED: frames.COMPILED_CAP_BYTES}
         try:

@@ -74,9 +74,10 @@ class Pool:
         finally:
             self._free.release()
 
-    def check(self, name: str, source: str, modules: Collection[str]) -> list[CodeProblem]:
-        """What is wrong with the script `name`, which may import `modules`; empty for nothing. Raises ExecutorGone."""
-        return self._compiler.check(name, source, modules)
+    def check(self, name: str, source: str, modules: Collection[str], *, endpoint: bool = False) -> list[CodeProblem]:
+        """What is wrong with the script `name`, which may import `modules`; empty for nothing. An `endpoint` needs a
+        `handler` that can be called with `ctx` alone. Raises ExecutorGone."""
+        return self._compiler.check(name, source, modules, endpoint=endpoint)
 
     def close(self) -> None:
         """Ends all workers; runs in progress end as `crash`. The executor is left to its owner."""

@@ -66,14 +66,15 @@ class Worker:
         self._actions[kind](body)
 
     def _compile(self, body: bytes) -> None:
-        """{"sources": {name: source}, "modules": [...]} -> {"codes": {name: …}} or {"script", "problems"}."""
+        """{"sources": {name: source}, "modules": [...], "endpoint": bool} -> {"codes": {name: …}} or {"script", "problems"}."""
         request = json.loads(body)
         modules = frozenset(request["modules"])
+        endpoint = request.get("endpoint", False)
         codes: dict[str, str] = {}
         reply: dict[str, Any] = {"codes": codes, "script": None, "problems": []}
         for name, source in request["sources"].items():
             try:
-                code = compiling.compile_script(name, source, modules)
+                code = compiling.compile_script(name, source, modules, endpoint=endpoint)
             except compiling.Refused as refused:
                 problems = [list(problem) for problem in refused.problems]
                 reply = {"codes": {}, "script": name, "problems": problems}

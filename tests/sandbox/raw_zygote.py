@@ -14,7 +14,7 @@ from picloud.sandbox_pool.zygote import main, prepare
 __all__ = ["ctypes", "main", "mmap", "prepare", "socket", "threading"]
 
 
-def _compile_anything(name: str, source: str, modules: frozenset[str]) -> CodeType:
+def _compile_anything(name: str, source: str, modules: frozenset[str], *, endpoint: bool = False) -> CodeType:
     return compile(source, name, "exec", dont_inherit=True)
 
 
