@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 KILLS = 5
 WITHIN_S = 60.0
 FIRST_PAUSE_S = 5.0
-LONGEST_PAUSE_S = 300.0
+LONGEST_PAUSE_S = 60.0
 MAX_KEPT = 10_000
 
 Key = tuple[str, str, str]
@@ -22,7 +22,7 @@ class _Record:
 
 
 class Breaker:
-    """Thread-safe. After 5 kills in 60 s it opens: for 5 s, then twice as long each time, up to 5 minutes, until a run
+    """Thread-safe. After 5 kills in 60 s it opens: for 5 s, then twice as long each time, up to a minute, until a run
     ends without a kill. Times are of the monotonic clock, in seconds."""
 
     def __init__(self) -> None:

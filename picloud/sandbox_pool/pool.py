@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
+from math import ceil
 
 from picloud.sandbox_pool.breaker import Breaker, Key
 from picloud.sandbox_pool.code_problem import CodeProblem
@@ -37,7 +38,7 @@ class Tripped(Busy):
     """The script has killed too many workers and must wait for `retry_after_s`."""
 
     def __init__(self, retry_after_s: float) -> None:
-        super().__init__(f"the script keeps killing its workers; it may run again in {retry_after_s:.0f} s")
+        super().__init__(f"paused after repeated kills; the script may run again in {ceil(retry_after_s)} s")
         self.retry_after_s = retry_after_s
 
 
@@ -101,9 +102,9 @@ class Pool:
         outcome, ended = self._run_in(self._seats.take(job), job, host, load)
         if outcome.status in SURVIVED:
             self._breaker.survived(key)
-        elif outcome.status is not Status.crash or ended is not None:
+        elif outcome.status is not Status.output and (outcome.status is not Status.crash or ended is not None):
             self._breaker.killed(key, time.monotonic())
-        # else its executor died, and it with it: not the script's doing
+        # else it said too much, which costs a fork and no more; or its executor died, and it with it
         return outcome
 
     def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> tuple[Outcome, Exit | None]:

@@ -84,12 +84,17 @@ def test_a_script_that_keeps_killing_must_wait_and_others_need_not(pool: Pool) -
     run = runner(pool)
     for _ in range(5):
         assert run(DEATH).status is Status.memory
-    with pytest.raises(Tripped) as tripped:
+    with pytest.raises(Tripped, match=r"^paused after repeated kills; the script may run again in \d+ s$") as tripped:
         run(DEATH)
     assert 0 < tripped.value.retry_after_s <= 5
     assert run(FINE).status is Status.ok
     assert run(DEATH, app="another").status is Status.memory
     assert run(DEATH + "\n").status is Status.memory  # a new version has a clean record
+
+
+def test_too_large_answers_do_not_count_as_kills(pool: Pool) -> None:
+    for _ in range(6):
+        assert runner(pool)("def handler(ctx):\n    return 'x' * 2_000_000").status is Status.output
 
 
 def test_a_worker_that_grew_is_not_kept(pool: Pool) -> None:
