@@ -14,19 +14,32 @@ _CAPS: dict[int, int] = {Kind.REPLY: REPLY_CAP_BYTES}
 class HostCaller:
     """Sends a request and waits for its reply. Which app asks is a property of the connection, not of the frame."""
 
-    __slots__ = ("_channel",)
+    __slots__ = ("_channel", "_host_bytes")
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, host_bytes: int) -> None:
         self._channel = channel
+        self._host_bytes = host_bytes
 
     def __call__(self, verb: str, **args: Any) -> Any:
-        """Raises what the trusted side answered with, TypeError for arguments that JSON can't say."""
-        self._channel.send(Kind.CALL, json.dumps({"verb": verb, "args": args}, allow_nan=False).encode())
+        """Raises what the trusted side answered with; TypeError and ValueError for arguments that JSON can't say or
+        that are larger than all calls of a run may be."""
+        body = _call(verb, args)
+        if len(body) > self._host_bytes:
+            raise ValueError(f"{verb} sends {len(body)} bytes, of at most {self._host_bytes}")
+        self._channel.send(Kind.CALL, body)
         _, body = self._channel.receive(_CAPS)
         reply = json.loads(body)
         if "error" in reply:
             raise _exception(reply["error"]["type"], reply["error"]["message"])
         return reply["value"]
+
+
+def _call(verb: str, args: dict[str, Any]) -> bytes:
+    text = json.dumps({"verb": verb, "args": args}, ensure_ascii=False, allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{verb}: half of a surrogate pair can't be sent") from None
 
 
 def _exception(name: str, message: str) -> Exception:

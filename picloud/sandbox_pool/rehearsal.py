@@ -11,7 +11,9 @@ from picloud.sandbox_pool.protocol import Channel, Kind
 from picloud.sandbox_pool.worker import Worker
 
 _ROUNDS = 20
-_LIMITS = dict.fromkeys(("cpu_ms", "wall_ms", "memory_bytes", "output_bytes", "log_bytes", "log_lines"), 1 << 20)
+_LIMITS = dict.fromkeys(
+    ("cpu_ms", "wall_ms", "memory_bytes", "output_bytes", "log_bytes", "log_lines", "host_bytes"), 1 << 20
+)
 _REPLIES: dict[int, int] = dict.fromkeys((Kind.COMPILED, Kind.LOG, Kind.RESULT, Kind.RESPONSE, Kind.FAILED), 1 << 20)
 _SCRIPT = """
 import json

@@ -35,7 +35,6 @@ class Worker:
 
     def __init__(self, sock: socket.socket) -> None:
         self._channel = Channel(sock)
-        self._call = HostCaller(self._channel)
         self._alarm = Alarm()
         self._codes: dict[str, CodeType] = {}
         self._sources: dict[str, str] = {}
@@ -122,7 +121,8 @@ class Worker:
         limits = self._alarm.limits
         event = decode_event(body)
         log = Log(self._channel, limits, started)
-        ctx = Context(event, log, self._call, self._context, started + limits["wall_ms"] / 1000)
+        call = HostCaller(self._channel, limits["host_bytes"])
+        ctx = Context(event, log, call, self._context, started + limits["wall_ms"] / 1000)
         namespace = self._fresh_globals(log)
         try:
             exec(self._codes[self._entry], namespace)  # noqa: S102

@@ -152,6 +152,23 @@ def test_host_calls_are_counted(run: RunScript) -> None:
     assert "more than 5 calls" in outcome.error.message
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("ctx.kv('x').set('\\ud800', 1)", "kv.set: half of a surrogate pair can't be sent"),
+        ("ctx.queue('q').send('x' * 5_000_000)", "bytes, of at most 4194304"),
+        ("ctx.kv('x').set('k', float('nan'))", "Out of range float values are not JSON compliant"),
+        ("ctx.kv('x').set('k', print)", "is not JSON serializable"),
+    ],
+)
+def test_calls_that_cannot_be_sent_are_errors_with_their_line(run: RunScript, call: str, message: str) -> None:
+    outcome = run(f"def handler(ctx):\n    {call}", lambda verb, args: None)
+    assert outcome.status is Status.error
+    assert outcome.error is not None
+    assert message in outcome.error.message
+    assert outcome.error.line == 2
+
+
 def test_modules_of_the_app(run: RunScript) -> None:
     modules = {
         "tools": "import more\nfrom more import helper\nlimit = 3\ndef double(x):\n    return helper(x) * more.factor",
