@@ -26,6 +26,9 @@ class Log:
         self._bytes_left = limits["log_bytes"]
         self._started = started
 
+    def __repr__(self) -> str:
+        return "<ctx.log>"
+
     def debug(self, message: object, /, **fields: Any) -> None:
         self._write("debug", message, fields)
 

@@ -58,6 +58,9 @@ class Kv:
         self._call = call
         self._collection = collection
 
+    def __repr__(self) -> str:
+        return f"<ctx.kv of {self._collection!r}>"
+
     def get(self, key: str, default: Any = None) -> Any:
         value = self._call("kv.get", collection=self._collection, key=key)
         return default if value is None else value["value"]
@@ -87,6 +90,9 @@ class Queue:
         self._call = call
         self._name = name
 
+    def __repr__(self) -> str:
+        return f"<ctx.queue of {self._name!r}>"
+
     def send(self, payload: Any, delay_s: float = 0, key: str | None = None) -> Any:
         return self._call("queue.send", name=self._name, payload=payload, delay_s=delay_s, key=key)
 
@@ -98,6 +104,9 @@ class Secrets:
 
     def __init__(self, call: HostCaller) -> None:
         self._call = call
+
+    def __repr__(self) -> str:
+        return "<ctx.secrets>"
 
     def __getitem__(self, name: str) -> str:
         return str(self._call("secrets.get", name=name))

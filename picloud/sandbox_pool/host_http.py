@@ -102,6 +102,9 @@ class Http:
     def __init__(self, call: HostCaller) -> None:
         self._call = call
 
+    def __repr__(self) -> str:
+        return "<ctx.http>"
+
     def request(
         self,
         method: str,

@@ -153,7 +153,16 @@ class Worker:
     def _failed(self, error: BaseException) -> bytes:
         report = describe(error, self._sources, self._alarm.limits.get("memory_bytes", 0))
         error.__traceback__ = None
+        if report["error"]["line"] is None and (line := self._handler_line()) is not None:
+            report["error"] |= {"script": self._entry, "line": line}  # wrong is what it returned
         return json.dumps(report).encode()
+
+    def _handler_line(self) -> int | None:
+        """Where the entry script defines its handler, if it does so itself."""
+        code = self._codes.get(self._entry)
+        inner = code.co_consts if code is not None else ()
+        lines = (c.co_firstlineno for c in inner if isinstance(c, CodeType) and c.co_name == "handler")
+        return next(lines, None)
 
 
 def main(sock: socket.socket) -> None:

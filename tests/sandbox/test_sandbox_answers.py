@@ -143,3 +143,10 @@ def test_a_mistake_in_respond_has_its_line(run: RunScript) -> None:
     assert outcome.status is Status.error
     assert outcome.error is not None
     assert (outcome.error.type, outcome.error.line) == ("BadAnswer", 3)
+
+
+@pytest.mark.parametrize("returned", ["(200, 'x', {'A': 'b' * 100_000})", "(200, object())", "'x' * 2_000_000"])
+def test_what_was_returned_wrongly_has_the_line_of_the_handler(run: RunScript, returned: str) -> None:
+    outcome = run(f"x = 1\n\ndef handler(ctx):\n    return {returned}", kind="http")
+    assert outcome.error is not None
+    assert (outcome.error.script, outcome.error.line) == ("main", 3)

@@ -247,3 +247,9 @@ def handler(ctx):
 @pytest.mark.parametrize("shown", ["str(ctx)", "repr(ctx)", "f'{ctx}'", "'{}'.format(ctx)"])
 def test_ctx_shows_nothing_internal(run: RunScript, shown: str) -> None:
     assert result(run(f"def handler(ctx):\n    return {shown}")) == "<ctx of app/main>"
+
+
+def test_the_parts_of_ctx_show_nothing_internal(run: RunScript) -> None:
+    parts = "ctx.kv('box'), ctx.queue('q'), ctx.secrets, ctx.http, ctx.log"
+    shown = result(run(f"def handler(ctx):\n    return [str(part) for part in ({parts})]"))
+    assert shown == ["<ctx.kv of 'box'>", "<ctx.queue of 'q'>", "<ctx.secrets>", "<ctx.http>", "<ctx.log>"]
