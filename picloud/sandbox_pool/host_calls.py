@@ -6,6 +6,7 @@ from typing import Any
 
 from picloud.sandbox_pool.language import EXCEPTIONS
 from picloud.sandbox_pool.protocol import Channel, Kind
+from picloud.sandbox_pool.units import MIB
 
 REPLY_CAP_BYTES = 64 * 1024 * 1024
 _CAPS: dict[int, int] = {Kind.REPLY: REPLY_CAP_BYTES}
@@ -16,7 +17,7 @@ class HostCaller:
 
     __slots__ = ("_channel", "_host_bytes")
 
-    def __init__(self, channel: Channel, host_bytes: int) -> None:
+    def __init__(self, channel: Channel, host_bytes: int = 4 * MIB) -> None:
         self._channel = channel
         self._host_bytes = host_bytes
 
