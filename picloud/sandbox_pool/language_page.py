@@ -15,7 +15,8 @@ This page is made from the tables in `picloud/sandbox_pool/language.py`.
 
 Annotations are ignored. `d[k] += 1`, `obj.n += 1`, closures with `nonlocal`, generators, classes, properties, `super()`,
 decorators, comprehensions, f-strings, `str.format`, walrus, `with` and `try` work as ever. Names with a leading underscore
-are reserved, `_` alone is not. Each event starts with fresh globals: keep things with `ctx.kv(collection)`.
+are reserved, `_` alone is not. A script that is an endpoint defines `def handler(ctx):`. Each event
+starts with fresh globals: keep things with `ctx.kv(collection)`.
 """
 
 
@@ -31,7 +32,8 @@ def _modules() -> str:
     return "\n".join(
         (
             "## Modules\n",
-            "Besides the app's own modules, by name. A module here has the names listed and can't be changed.\n",
+            "Besides the app's own modules, by name. A module here has the names listed and can't be changed, and no "
+            "script can be named like one.\n",
             *("| module | names |", "|---|---|", *rows),
             "\nOthers are refused when the script is uploaded:\n",
             *("| instead of | |", "|---|---|", *advice),
