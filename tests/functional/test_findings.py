@@ -147,3 +147,12 @@ def test_small_things(owner: Client, app: TestApp) -> None:
     owner.post(rotate, {"overlap_s": 0}, status=200)
     empty = owner.post(f"/apps/{bench.slug}/triggers/email", {"script": "it", "inbound_secret": ""}, status=422)
     assert "1 to" in empty["detail"]
+
+
+def test_an_endpoint_has_a_handler(owner: Client) -> None:
+    slug = owner.new_app()
+    for source in ("", "x = 1", "handler = 5", "def handler():\n    pass\n"):
+        problem = owner.post(f"/apps/{slug}/scripts", {"name": "it", "source": source}, status=422)
+        assert "def handler(ctx):" in problem["errors"][0]["detail"]
+    owner.script(slug, "helper", "x = 1", "module")
+    owner.post(f"/apps/{slug}/scripts", {"name": "random", "kind": "module", "source": "x = 1"}, status=422)
