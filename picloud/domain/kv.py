@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from picloud.domain.errors import invalid
+from picloud.domain.text import storable
 
 COLLECTION_MAX_CHARS = 200
 KEY_MAX_CHARS = 512
@@ -54,5 +55,5 @@ def same(left: Any, right: Any) -> bool:
 
 
 def _check_name(pointer: str, name: str, most: int) -> None:
-    if not 1 <= len(name) <= most or "\x00" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+    if not 1 <= len(name) <= most or not storable(name):
         raise invalid(pointer, f"has to have 1 to {most} characters, none of them NUL or half of a surrogate pair")

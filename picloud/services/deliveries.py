@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, null, select, union_all
+from sqlalchemy import ColumnElement, Select, case, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from picloud.domain.delivery import DeliveryState
@@ -137,7 +137,7 @@ def _ended(app_id: UUID) -> Select[Any]:
             DeadLetter.max_attempts,
             null().cast(Outbox.due.type).label("due_at"),
             DeadLetter.event_id,
-            func.cast(DeadLetter.event["trace_id"].astext, Event.trace_id.type).label("trace_id"),
+            DeadLetter.trace_id,
         )
         .join(Script, Script.id == DeadLetter.script_id)
         .where(DeadLetter.app_id == app_id)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from picloud.domain.errors import Conflict, invalid
 from picloud.domain.kv import KvChange, KvOp, check_names, encode, same
+from picloud.domain.text import storable
 from picloud.models import KvEntry
 
 LIST_MAX = 1_000
@@ -79,6 +80,9 @@ class KvService:
         check_names(collection)
         if not 1 <= limit <= LIST_MAX:
             raise invalid("/limit", f"has to be from 1 to {LIST_MAX}")
+        for name, part in (("prefix", prefix), ("after", after or "")):
+            if not storable(part):
+                raise invalid(f"/{name}", "holds NUL or half of a surrogate pair, which no key has")
         query = select(KvEntry).where(KvEntry.app_id == self._app_id, KvEntry.collection == collection, _present())
         if prefix:
             query = query.where(KvEntry.key >= prefix, func.starts_with(KvEntry.key, prefix))

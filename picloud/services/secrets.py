@@ -49,7 +49,7 @@ class SecretService:
 
     def reveal(self, name: str) -> str | None:
         """The value, for a handler of the app; None where there is none. Raises Unavailable."""
-        secret = self._find(name)
+        secret = self._find(name) if NAME.fullmatch(name) else None
         if secret is None:
             return None
         try:

@@ -13,6 +13,7 @@ from pyramid.view import view_config
 from picloud.domain import ids, strict_json
 from picloud.domain.access import Capability
 from picloud.domain.errors import BadRequest, NotFound, TooLarge, UnsupportedMediaType, invalid
+from picloud.domain.text import storable
 from picloud.services.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest
 from picloud.services.runtime import Runtime
 
@@ -74,7 +75,7 @@ def path_id(request: Request, name: str = "id") -> UUID | None:
 def path_text(request: Request, name: str) -> str:
     """A name in the path. Raises NotFound for what no name can be."""
     text: str = request.matchdict[name]
-    if not _storable(text):
+    if not storable(text):
         raise NotFound()
     return text
 
@@ -82,7 +83,7 @@ def path_text(request: Request, name: str) -> str:
 def query_text(request: Request, name: str) -> str | None:
     """A query parameter, or None. Raises Invalid."""
     value: str | None = request.GET.get(name)
-    if value is not None and not _storable(value):
+    if value is not None and not storable(value):
         raise invalid(f"/{name}", "holds a character that no text here can hold")
     return value or None
 
@@ -149,12 +150,8 @@ def _pointed(message: str) -> tuple[str, str]:
     return pointer, text
 
 
-def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _refuse_unstorable(value: Any, pointer: str) -> None:
-    if isinstance(value, str) and not _storable(value):
+    if isinstance(value, str) and not storable(value):
         raise invalid(pointer, "holds NUL or half of a surrogate pair, which PostgreSQL can't store")
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:

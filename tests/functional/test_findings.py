@@ -156,3 +156,35 @@ def test_an_endpoint_has_a_handler(owner: Client) -> None:
         assert "def handler(ctx):" in problem["errors"][0]["detail"]
     owner.script(slug, "helper", "x = 1", "module")
     owner.post(f"/apps/{slug}/scripts", {"name": "random", "kind": "module", "source": "x = 1"}, status=422)
+
+
+def test_text_that_postgresql_can_not_hold_is_never_a_500(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.script("worker", "ctx.fail('no')")
+    bench.trigger("queue", script="worker", queue="jobs")
+    bench.route(
+        "it",
+        """
+odd = chr(0)
+kinds = []
+for call in (lambda: ctx.kv("c").list(prefix=odd), lambda: ctx.kv("c").list(after=odd), lambda: ctx.secrets[odd],
+             lambda: ctx.queue("jobs").send(1, key=odd)):
+    try:
+        call()
+        kinds.append("no error")
+    except ValueError:
+        kinds.append("ValueError")
+    except LookupError:
+        kinds.append("LookupError")
+ctx.queue("jobs").send({"nul": odd})
+ctx.kv("c").set("k", odd)
+return kinds""",
+    )
+    assert bench.call("it") == ["ValueError", "ValueError", "LookupError", "ValueError"]
+    [letter] = eventually(lambda: owner.get(f"/apps/{bench.slug}/dead-letters")["items"])
+    read = owner.get(f"/apps/{bench.slug}/dead-letters/{letter['id']}")
+    assert read["event"]["queue"]["payload"] == {"nul": "\x00"}
+    [listed] = owner.get(f"/apps/{bench.slug}/deliveries")["items"]
+    assert listed["state"] == "dead"
+    assert listed["trace_id"] == read["trace_id"]
+    assert bench.value("k") == "\x00"
