@@ -7,9 +7,11 @@ import click
 
 COMMANDS: Mapping[str, str] = {
     "admin": "Users who may administer this instance.",
+    "backup": "Write a backup to one file, while PiCloud serves.",
     "doctor": "Say what confines handlers on this machine, and what is missing.",
     "keys": "API keys.",
     "migrate": "Bring the database up to date.",
+    "restore": "Bring back a backup, or verify one.",
     "serve": "Run PiCloud: web server, dispatcher and sandbox, with a PostgreSQL of its own if none is given.",
     "version": "Print the version.",
 }

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from picloud.models.partitions import ensure_partitions
@@ -39,3 +40,11 @@ def newest_revision() -> str:
 def current_revision(connection: Connection) -> str:
     """The revision that the database has; empty for an empty database."""
     return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def knows_revision(revision: str) -> bool:
+    """Whether this code can bring a database of `revision` up to date."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+    except CommandError:
+        return False

@@ -95,6 +95,10 @@ class Cluster:
             files.remove_runtime_folders(self._layout)
         self._lock.release()
 
+    def is_made(self) -> bool:
+        """Whether the data folder holds a database already."""
+        return initdb.is_made(self._layout)
+
     def is_running(self) -> bool:
         """Whether a server of this data folder accepts connections, whoever started it."""
         try:

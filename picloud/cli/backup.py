@@ -1,0 +1,39 @@
+import os
+from pathlib import Path
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from picloud.cli.database import embedded_cluster, open_engine
+from picloud.cli.options import data_dir_option, load_settings, plain_errors
+from picloud.postgres import PostgresError, find_bindir
+from picloud.services.backup_file import BackupError
+from picloud.services.backups import BackupService, prune
+
+FOLDER_NAME = "backups"
+
+
+@click.command("backup")
+@click.option(
+    "--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="Default: `backups` in the data folder."
+)
+@click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest so many backups of that folder.")
+@data_dir_option
+@plain_errors(PostgresError, SQLAlchemyError, BackupError, OSError)
+def command(folder: Path | None, keep: int | None, data_dir: Path | None) -> None:
+    """Write a backup of everything but the master key to one file. PiCloud may serve meanwhile."""
+    settings = load_settings(data_dir=data_dir)
+    if not settings.database_url and not embedded_cluster(settings).is_made():
+        raise BackupError(f"There is no PiCloud in {settings.data_dir}. Choose its data folder with --data-dir.")
+    target = (folder or settings.data_dir / FOLDER_NAME).absolute()
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open_engine(settings, upgrade=False) as engine:
+        service = BackupService(engine, find_bindir(os.environ))
+        file = target / service.file_name()
+        manifest = service.make(file)
+    click.echo(f"{file}  {file.stat().st_size} bytes, schema {manifest.revision}")
+    click.echo(
+        f"Its secrets open with the master key {', '.join(manifest.key_ids) or '(none yet)'}, which is not in it."
+    )
+    for gone in prune(target, keep) if keep else ():
+        click.echo(f"removed {gone}")

@@ -1,0 +1,135 @@
+"""A backup made while PiCloud serves, and what brings it back: everything committed before it, or nothing."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.serving import Serving
+
+pytestmark = [pytest.mark.xdist_group("backup"), pytest.mark.timeout(180)]
+
+READS_SECRET = "def handler(ctx):\n    return ctx.secrets['TOKEN']\n"
+STORE = "/apps/box/kv/notes"
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    server = Serving(tmp_path_factory.mktemp("source"))
+    server.start_and_wait()
+    owner = server.owner
+    owner.post("/apps", {"slug": "box", "name": "Box"})
+    owner.script("box", "tell", READS_SECRET)
+    owner.route("box", "GET", "/tell", "tell")
+    owner.put("/apps/box/secrets/TOKEN", {"value": "opens-only-with-the-key"})
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def backup(source: Serving, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The file, and how many notes were acknowledged before it was begun. Writes go on all the while."""
+    written, over = 0, threading.Event()
+
+    def write() -> None:
+        nonlocal written
+        while not over.is_set():
+            source.owner.put(f"{STORE}/{written}", {"value": written})
+            written += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while written < 50:
+        over.wait(0.01)
+    before = written
+    folder = tmp_path_factory.mktemp("written")
+    source.cli("backup", "--to", str(folder))
+    over.set()
+    writer.join()
+    [file] = folder.iterdir()
+    return file, before
+
+
+@pytest.fixture
+def wiped(tmp_path: Path, source: Serving) -> Iterator[Serving]:
+    """Another box: nothing there but the master key."""
+    server = Serving(tmp_path)
+    server.data_dir.mkdir(mode=0o700)
+    shutil.copy(source.data_dir / "master.key", server.data_dir / "master.key")
+    yield server
+    server.end()
+
+
+def test_everything_committed_before_it_is_there_again(
+    backup: tuple[Path, int], source: Serving, wiped: Serving
+) -> None:
+    file, acknowledged = backup
+    assert "Restored" in wiped.cli("restore", str(file))
+    wiped.start_and_wait()
+    wiped.__dict__["key"] = source.key
+    assert wiped.request("/run/box/tell").text == "opens-only-with-the-key"
+    kept = wiped.owner.get("/apps/box/kv")["items"]
+    assert [item["entries"] >= acknowledged for item in kept] == [True]
+
+
+def test_it_is_verified_beside_the_serving_database(backup: tuple[Path, int], source: Serving) -> None:
+    assert "Verified" in source.cli("restore", str(backup[0]), "--verify-only")
+
+
+def test_a_serving_database_is_not_replaced(backup: tuple[Path, int], source: Serving) -> None:
+    refused = source.run("restore", str(backup[0]), "--replace")
+    assert refused.returncode == 1
+    assert "Stop it first" in refused.stderr
+
+
+def test_a_wrong_key_is_told_before_anything_is_made(backup: tuple[Path, int], wiped: Serving) -> None:
+    (wiped.data_dir / "master.key").unlink()
+    missing = wiped.run("restore", str(backup[0]))
+    (wiped.data_dir / "master.key").write_text("A" * 43 + "=\n")
+    wrong = wiped.run("restore", str(backup[0]))
+    assert "There is no master key" in missing.stderr
+    assert "Nothing was changed" in wrong.stderr
+    assert [path.name for path in wiped.data_dir.iterdir()] == ["master.key"]
+
+
+def test_content_is_replaced_only_when_told_and_then_kept_beside(backup: tuple[Path, int], wiped: Serving) -> None:
+    wiped.cli("restore", str(backup[0]))
+    refused = wiped.run("restore", str(backup[0]))
+    assert refused.returncode == 1
+    assert "--replace" in refused.stderr
+    assert "Restored" in wiped.cli("restore", str(backup[0]), "--replace")
+
+
+@pytest.mark.parametrize("at", [0.5, 0.99])
+def test_a_damaged_file_is_refused(at: float, backup: tuple[Path, int], wiped: Serving, tmp_path: Path) -> None:
+    content = bytearray(backup[0].read_bytes())
+    dump_end = len(content.rstrip(b"\0"))
+    content[int(dump_end * at)] ^= 0xFF
+    damaged = tmp_path / "damaged.picloud-backup"
+    damaged.write_bytes(content)
+    refused = wiped.run("restore", str(damaged))
+    assert refused.returncode == 1
+    assert "damaged" in refused.stderr
+
+
+def test_what_is_no_backup_is_told(wiped: Serving, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("Dear Sir")
+    assert "is no backup of PiCloud" in wiped.run("restore", str(tmp_path / "letter")).stderr
+    assert "can't be read" in wiped.run("restore", str(tmp_path / "nowhere")).stderr
+
+
+def test_an_empty_folder_makes_no_empty_backup(tmp_path: Path) -> None:
+    refused = Serving(tmp_path).run("backup")
+    assert refused.returncode == 1
+    assert "There is no PiCloud in" in refused.stderr
+
+
+def test_the_oldest_are_removed(source: Serving, tmp_path: Path) -> None:
+    for name in ("20200101T000000Z", "20210101T000000Z"):
+        (tmp_path / f"{name}.picloud-backup").touch()
+    source.cli("backup", "--to", str(tmp_path), "--keep", "2")
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert len(kept) == 2
+    assert kept[0] == "20210101T000000Z.picloud-backup"
