@@ -15,7 +15,8 @@ from picloud.app import make_app
 from picloud.cli import banner
 from picloud.cli.database import embedded_cluster
 from picloud.cli.options import plain_errors
-from picloud.cli.supervisor import Supervisor
+from picloud.cli.service_manager import ServiceManager
+from picloud.cli.supervisor import Supervisor, Watchdog
 from picloud.crypto import KeyFileError
 from picloud.logs import configure_logging
 from picloud.postgres import Cluster, PostgresError
@@ -45,10 +46,13 @@ def serve(settings: Settings, supervisor: Supervisor, executor: Executor, sample
         url = cluster.url if cluster else settings.database_url
         process = Process.start(settings, executor=executor, database_url=url)
         stack.callback(process.stop, DRAIN_S)
-        _start_web(process, settings, listening, stack)
+        web = _start_web(process, settings, listening, stack)
         _warn_of_gaps(executor)
         _greet(process, settings, listening, sample)
-        _watch(supervisor, cluster)
+        manager = ServiceManager()
+        manager.ready(f"serves {settings.listen}")
+        _watch(supervisor, cluster, _watchdog(manager, web))
+        manager.stopping()
     return 0
 
 
@@ -71,7 +75,7 @@ def _listen(address: str) -> socket.socket:
         raise OSError(f"{address} can't be listened on: {error.strerror}. Choose another one with --listen.") from error
 
 
-def _start_web(process: Process, settings: Settings, listening: socket.socket, stack: ExitStack) -> None:
+def _start_web(process: Process, settings: Settings, listening: socket.socket, stack: ExitStack) -> WebServer:
     server = WebServer(
         make_app(process.runtime),
         listening,
@@ -82,6 +86,7 @@ def _start_web(process: Process, settings: Settings, listening: socket.socket, s
     thread.start()
     stack.callback(thread.join)
     stack.callback(server.stop, DRAIN_S)
+    return server
 
 
 def _greet(process: Process, settings: Settings, listening: socket.socket, sample: bool) -> None:
@@ -101,8 +106,23 @@ def _deploy_sample(process: Process, settings: Settings) -> SampleMail | None:
         return samples.mail(samples.deploy(), session.execute(select(func.now())).scalar_one())
 
 
-def _watch(supervisor: Supervisor, cluster: Cluster | None) -> None:
+def _watch(supervisor: Supervisor, cluster: Cluster | None, watchdog: Watchdog | None) -> None:
     if cluster is None:
-        supervisor.run(None, lambda: None)
+        supervisor.run(None, lambda: None, watchdog)
     else:
-        supervisor.run(lambda: cluster.pidfd, cluster.start)
+        supervisor.run(lambda: cluster.pidfd, cluster.start, watchdog)
+
+
+def _watchdog(manager: ServiceManager, web: WebServer) -> Watchdog | None:
+    """A sign of life three times as often as systemd wants it, as long as the web server's loop turns."""
+    if manager.watchdog_s is None:
+        return None
+    every_s = manager.watchdog_s / 3
+
+    def beat() -> None:
+        if web.responds(every_s):
+            manager.alive()
+        else:
+            log.error("the web server's loop does not turn")
+
+    return Watchdog(every_s, beat)

@@ -7,12 +7,22 @@ import logging
 import os
 import select
 import signal
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 log = logging.getLogger("picloud.supervisor")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 RESTART_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Watchdog:
+    """`beat` is called each `every_s`."""
+
+    every_s: float
+    beat: Callable[[], None]
 
 
 class Supervisor:
@@ -24,15 +34,22 @@ class Supervisor:
         for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: None)
 
-    def run(self, pidfd: Callable[[], int] | None, restart: Callable[[], None]) -> signal.Signals:
+    def run(
+        self, pidfd: Callable[[], int] | None, restart: Callable[[], None], watchdog: Watchdog | None = None
+    ) -> signal.Signals:
         """Until a stop signal, which is returned. When the process of `pidfd` has ended, `restart` is called.
 
-        While `restart` fails it is called again each RESTART_PAUSE_S.
+        While `restart` fails it is called again each RESTART_PAUSE_S. Without a `watchdog` it sleeps till something comes.
         """
-        failing = False
+        failing, next_beat = False, time.monotonic()
         while True:
+            if watchdog is not None and time.monotonic() >= next_beat:
+                watchdog.beat()
+                next_beat = time.monotonic() + watchdog.every_s
             watched = [self._signals] if failing or pidfd is None else [self._signals, pidfd()]
-            ready, _, _ = select.select(watched, [], [], RESTART_PAUSE_S if failing else None)
+            pauses = [RESTART_PAUSE_S] if failing else []
+            pauses += [max(0.0, next_beat - time.monotonic())] if watchdog else []
+            ready, _, _ = select.select(watched, [], [], min(pauses, default=None))
             if self._signals in ready:
                 stop = self._stop_signal()
                 if stop is not None:

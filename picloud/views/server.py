@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -73,6 +74,7 @@ class WebServer:
         )
         self._server.channel_class = ProblemChannel
         self._stop_by: float | None = None
+        self._turned = Event()
 
     def run(self) -> None:
         while self._stop_by is None:
@@ -87,6 +89,12 @@ class WebServer:
         self._stop_by = time.monotonic() + drain_s
         self._server.trigger.pull_trigger()
 
+    def responds(self, timeout_s: float) -> bool:
+        """Whether its loop still turns. From another thread."""
+        self._turned.clear()
+        self._server.trigger.pull_trigger()
+        return self._turned.wait(timeout_s)
+
     def _refuse_new(self) -> None:
         # Not close(): that ends the trigger too, by which threads tell the loop that an answer is ready.
         self._server.accepting = False
@@ -95,6 +103,7 @@ class WebServer:
 
     def _turn(self, timeout_s: float) -> None:
         wasyncore.loop(timeout=timeout_s, map=self._server._map, use_poll=True, count=1)
+        self._turned.set()
 
     def _busy(self) -> bool:
         channels = list(self._server.active_channels.values())
