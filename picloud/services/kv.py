@@ -91,10 +91,12 @@ class KvService:
         fresh = query.order_by(KvEntry.key).limit(limit).execution_options(populate_existing=True)
         return self._session.scalars(fresh).all()
 
-    def collections(self) -> Sequence[Row[str, int]]:
-        """Every collection with the number of its entries."""
+    def collections(self, *, limit: int, after: str | None = None) -> Sequence[Row[str, int]]:
+        """The collections after the name `after`, in order, each with the number of its entries."""
         query = select(KvEntry.collection, func.count()).where(KvEntry.app_id == self._app_id, _present())
-        return self._session.execute(query.group_by(KvEntry.collection).order_by(KvEntry.collection)).all()
+        if after is not None:
+            query = query.where(KvEntry.collection > after)
+        return self._session.execute(query.group_by(KvEntry.collection).order_by(KvEntry.collection).limit(limit)).all()
 
     def set(self, collection: str, key: str, value: Any, ttl_s: float | None = None) -> None:
         """Put the value there, whatever was before. Raises Invalid."""

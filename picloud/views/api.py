@@ -25,7 +25,7 @@ MAX_INT = 2**31 - 1
 def api(route: str, method: str | None, capability: Capability) -> Callable[[View], View]:
     """A view of the admin API: for who has `capability`, answering JSON."""
     decorator: Callable[[View], View] = view_config(
-        route_name=route, request_method=method, permission=capability, renderer="json"
+        route_name=route, request_method=method, permission=capability, renderer="json", strict_query=method is not None
     )
     return decorator
 
@@ -82,10 +82,13 @@ def path_text(request: Request, name: str) -> str:
 
 def query_text(request: Request, name: str) -> str | None:
     """A query parameter, or None. Raises Invalid."""
-    value: str | None = request.GET.get(name)
-    if value is not None and not storable(value):
+    request.query_read.add(name)
+    values: list[str] = request.GET.getall(name)
+    if len(values) > 1:
+        raise invalid(f"/{name}", "may be given once")
+    if not all(map(storable, values)):
         raise invalid(f"/{name}", "holds a character that no text here can hold")
-    return value or None
+    return values[0] or None if values else None
 
 
 def query_as(request: Request, name: str, kind: type[S]) -> S | None:
@@ -144,9 +147,9 @@ def _pointed(message: str) -> tuple[str, str]:
     """msgspec names the place as ` - at `$.limits[0]``; clients get it as a JSON pointer."""
     text, _, place = message.partition(" - at `$")
     pointer = place.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
-    missing = "missing required field `"
-    if missing in text:
-        pointer += "/" + text.partition(missing)[2].rstrip("`")
+    for names_field in ("missing required field `", "unknown field `"):
+        if names_field in text:
+            pointer += "/" + text.partition(names_field)[2].rstrip("`")
     return pointer, text
 
 

@@ -16,7 +16,7 @@ from picloud.services.principals import Principal, PrincipalService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id, utc_moment
 
 
-class NewKey(msgspec.Struct):
+class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     scopes: list[Scope]
     app: str | None = None

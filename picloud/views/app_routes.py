@@ -11,14 +11,14 @@ from picloud.services.routes import RouteService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
 
-class NewRoute(msgspec.Struct):
+class NewRoute(msgspec.Struct, forbid_unknown_fields=True):
     method: str
     path: str
     script: str
     access: RouteAccess = RouteAccess.PUBLIC
 
 
-class RouteChange(msgspec.Struct):
+class RouteChange(msgspec.Struct, forbid_unknown_fields=True):
     method: str | None = None
     path: str | None = None
     script: str | None = None

@@ -12,12 +12,12 @@ from picloud.services.principals import Principal
 from picloud.views.api import api, json_body, page_request, page_shape
 
 
-class NewApp(msgspec.Struct):
+class NewApp(msgspec.Struct, forbid_unknown_fields=True):
     slug: str
     name: str = ""
 
 
-class AppChange(msgspec.Struct):
+class AppChange(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None = None
     isolation: Literal["reuse", "per_event"] | None = None
     http_allow: list[str] | None = None
@@ -40,12 +40,11 @@ def shape(app: App) -> dict[str, Any]:
 def index(request: Request) -> dict[str, Any]:
     """All apps for who may see all; else those in which the user has a role; with a bound key its one app."""
     principal: Principal = request.identity
-    apps = AppService(request.db)
+    apps, page = AppService(request.db), page_request(request)
     if principal.app_id is not None:
         bound = apps.find(str(principal.app_id))
         return page_shape(Page([bound] if bound else [], None), shape)
     everything = principal.may(Capability.APP_READ)
-    page = page_request(request)
     return page_shape(apps.list(page) if everything else apps.list_of(principal.user_id, page), shape)
 
 

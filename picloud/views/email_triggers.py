@@ -28,7 +28,7 @@ class EmailTriggerChange(CommonBody, kw_only=True):
     inbound_secret: str | UnsetType | None = UNSET
 
 
-class Rotation(msgspec.Struct):
+class Rotation(msgspec.Struct, forbid_unknown_fields=True):
     inbound_secret: str = GENERATE
     overlap_s: float = 86_400
 

@@ -13,7 +13,7 @@ from picloud.settings import Settings
 from picloud.views.api import api, json_body, page_limit, path_text, query_text, runtime
 
 
-class NewValue(msgspec.Struct):
+class NewValue(msgspec.Struct, forbid_unknown_fields=True):
     value: Any
     ttl_s: float | None = None
 
@@ -30,8 +30,11 @@ def shape(entry: KvEntry) -> dict[str, Any]:
 
 @api("kv_collections", "GET", Capability.KV_READ)
 def collections(request: Request) -> dict[str, Any]:
-    found = _kv(request).collections()
-    return {"items": [{"collection": name, "entries": entries} for name, entries in found], "next": None}
+    """Pages by name: `after` is the last name of the page before."""
+    limit = page_limit(request)
+    found = _kv(request).collections(limit=limit + 1, after=query_text(request, "after"))
+    page = [{"collection": name, "entries": entries} for name, entries in found[:limit]]
+    return {"items": page, "next": page[-1]["collection"] if len(found) > limit else None}
 
 
 @api("kv_entries", "GET", Capability.KV_READ)

@@ -12,7 +12,7 @@ from picloud.services.users import UserService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
 
-class Membership(msgspec.Struct):
+class Membership(msgspec.Struct, forbid_unknown_fields=True):
     role: AppRole
 
 

@@ -22,18 +22,18 @@ from picloud.views.api import (
 )
 
 
-class NewScript(msgspec.Struct):
+class NewScript(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     source: str
     kind: ScriptKind = ScriptKind.ENDPOINT
 
 
-class NewVersion(msgspec.Struct):
+class NewVersion(msgspec.Struct, forbid_unknown_fields=True):
     source: str
     message: str | None = None
 
 
-class ScriptChange(msgspec.Struct):
+class ScriptChange(msgspec.Struct, forbid_unknown_fields=True):
     limits: dict[str, Any]
 
 

@@ -10,7 +10,7 @@ from picloud.services.secrets import SecretService
 from picloud.views.api import api, json_body, page_request, page_shape, path_text, runtime
 
 
-class SecretValue(msgspec.Struct):
+class SecretValue(msgspec.Struct, forbid_unknown_fields=True):
     value: str
 
 

@@ -11,7 +11,7 @@ from picloud.services.triggers import CommonFields, TriggerService
 from picloud.views.api import runtime
 
 
-class CommonBody(msgspec.Struct, kw_only=True):
+class CommonBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The fields that every kind of trigger takes."""
 
     script: str | None = None

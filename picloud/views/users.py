@@ -13,13 +13,13 @@ from picloud.services.users import UserService, may_grant
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
 
-class NewUser(msgspec.Struct):
+class NewUser(msgspec.Struct, forbid_unknown_fields=True):
     email: str
     role: InstanceRole = InstanceRole.MEMBER
     password: str | None = None
 
 
-class UserChange(msgspec.Struct):
+class UserChange(msgspec.Struct, forbid_unknown_fields=True):
     role: InstanceRole | None = None
     disabled: bool | None = None
     password: str | None = None
