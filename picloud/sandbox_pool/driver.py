@@ -1,6 +1,5 @@
 """Drives one run: gives a worker its event, answers its calls, counts what it uses, and says how it ended."""
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -85,10 +84,14 @@ class Run:
         return self._outcome
 
     def _measure(self) -> None:
-        self._outcome.wall_ms = (time.monotonic_ns() - self._watch.started_ns) / 1e6
-        with contextlib.suppress(OSError):
-            self._outcome.cpu_ms = self._watch.cpu_used_ns() / 1e6
-        self._outcome.memory_peak_bytes = self._worker.growth()
+        outcome = self._outcome
+        outcome.wall_ms = (time.monotonic_ns() - self._watch.started_ns) / 1e6
+        try:
+            cpu_ns = self._watch.cpu_used_ns()
+        except OSError:  # it has ended, and left nothing to read
+            return
+        outcome.cpu_ms = cpu_ns / 1e6
+        outcome.memory_peak_bytes = self._worker.growth(cpu_ns)
 
     def _converse(self, opening: list[tuple[Kind, bytes]]) -> None:
         worker, watch, limits = self._worker, self._watch, self._job.limits

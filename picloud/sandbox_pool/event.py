@@ -56,12 +56,14 @@ _DERIVED = {
 }
 
 
-_decode = json.JSONDecoder(object_hook=Record).decode
+_decoder = json.JSONDecoder(object_hook=Record)
+_decode = _decoder.decode
 
 
 def decode_event(body: bytes) -> Record:
     """The event of a run, from its JSON. Every object in it is a `Record`."""
-    event: Record = _decode(str(body, "utf-8"))
+    event: Record
+    event, _ = _decoder.raw_decode(str(body, "utf-8").lstrip())
     http = event.get("http")
     if type(http) is Record:
         event["http"] = HttpRecord(http)

@@ -53,14 +53,16 @@ class Channel:
     def send(self, kind: int, body: bytes, blocked: Callable[[], object] | None = None) -> None:
         """`blocked` is called each time that the socket's SO_SNDTIMEO has passed, and may raise; without it
         BlockingIOError is raised then. Raises OSError when the other end is gone."""
-        rest = memoryview(HEADER.pack(len(body), kind) + body)
+        rest: bytes | memoryview = HEADER.pack(len(body), kind) + body
         while rest:
             try:
-                rest = rest[self._sock.send(rest) :]
+                sent = self._sock.send(rest)
             except BlockingIOError:
                 if blocked is None:
                     raise
                 blocked()
+            else:
+                rest = memoryview(rest)[sent:] if sent < len(rest) else b""
 
     def receive(self, caps: Mapping[int, int]) -> tuple[int, bytes]:
         """The next frame, as `take` gives it; waits for it. Raises EOFError when the other end has closed."""

@@ -53,9 +53,9 @@ class Seats:
         if seat is None:
             self._make_room()
             seat = self._spare(job.limits.memory_bytes) or self._fork(job.limits.memory_bytes)
-        seat.key = key
-        with self._lock:
-            self._running.add(seat)
+            seat.key = key
+            with self._lock:
+                self._running.add(seat)
         return seat
 
     def give_back(self, seat: Seat) -> None:
@@ -106,15 +106,21 @@ class Seats:
             self.end(seat)
 
     def _idle_of(self, key: Key) -> Seat | None:
-        while True:
-            with self._lock:
-                seat = next((seat for seat in reversed(self._idle) if seat.key == key), None)
-                if seat is None:
-                    return None
-                self._idle.remove(seat)
+        """The one of `key` that was used last, now running."""
+        while (seat := self._wake(key)) is not None:
             if self._executor.keeps(seat.worker):
                 return seat
             self.end(seat)
+        return None
+
+    def _wake(self, key: Key) -> Seat | None:
+        with self._lock:
+            for index in range(len(self._idle) - 1, -1, -1):
+                if self._idle[index].key == key:
+                    seat = self._idle.pop(index)
+                    self._running.add(seat)
+                    return seat
+        return None
 
     def _make_room(self) -> None:
         """Ends the loaded workers that have been idle longest, so that one more fits."""

@@ -1,6 +1,5 @@
 """Watches the clocks of one run. No timer runs: the driver sleeps until a limit could be passed, then looks."""
 
-import contextlib
 import time
 
 from picloud.sandbox_pool.interrupts import CPU_SIGNAL, WALL_SIGNAL
@@ -32,9 +31,10 @@ class Watch:
         self._worker = worker
         self._cpu_limit_ns = limits.cpu_ms * 1_000_000
         self.started_ns = time.monotonic_ns()
-        self._cpu_started_ns = 0
-        with contextlib.suppress(OSError):  # it has ended before it began: the first frame will tell
+        try:
             self._cpu_started_ns = worker.cpu_ns()
+        except OSError:  # it has ended before it began: the first frame will tell
+            self._cpu_started_ns = 0
         self._wall_end_ns = self.started_ns + limits.wall_ms * 1_000_000
         self._look_ns = min(self._wall_end_ns, self.started_ns + self._cpu_limit_ns)
         self._signalled_ns = 0

@@ -141,7 +141,7 @@ class ScriptedWorker(WorkerProcess):
     def cpu_ns(self) -> int:
         return 0
 
-    def growth(self) -> int:
+    def growth(self, cpu_ns: int) -> int:
         return 0
 
     def signal(self, number: int) -> None:
