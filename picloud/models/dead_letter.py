@@ -13,13 +13,15 @@ OUTCOMES = ("dead", "cancelled", "discarded")
 class DeadLetter(DeliveryColumns, Base):
     """A delivery that ended without success. Its id is the delivery's; `event` is a copy: events go by age.
 
-    `trace_id` stands beside the copy: PostgreSQL can't look into every JSON that it keeps.
+    `trace_id` stands beside the copy: PostgreSQL can't look into every JSON that it keeps. `version`: of the script, that
+    failed last; None where it never ran. `closed_at`: since when nobody needs it, for it was cancelled or discarded.
     """
 
     __tablename__ = "dead_letters"
     __table_args__ = (
         one_of("state", OUTCOMES),
         Index("ix_dead_letters_app_id_id", "app_id", "id"),
+        Index("ix_dead_letters_closed_at", "closed_at", postgresql_where="closed_at IS NOT NULL"),
     )
 
     id: Mapped[Id]
@@ -28,5 +30,7 @@ class DeadLetter(DeliveryColumns, Base):
     event: Mapped[Json]
     trace_id: Mapped[UUID | None]
     error: Mapped[Json]
+    version: Mapped[int | None]
     failed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

@@ -29,11 +29,15 @@ class InboundSecret(Base):
 
 
 class InboundDedupeKey(Base):
-    """A mail that was accepted on a trigger, and the delivery it became."""
+    """A mail that was accepted on a trigger, and the delivery it became. Insert-only; partitioned by day over that id.
+
+    No foreign key: a day is dropped whole, without a lock on the triggers.
+    """
 
     __tablename__ = "inbound_dedupe_keys"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (delivery_id)"},)
 
-    trigger_id: Mapped[UUID] = mapped_column(ForeignKey("triggers.id", ondelete="CASCADE"), primary_key=True)
+    trigger_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[bytes] = mapped_column(primary_key=True)
-    delivery_id: Mapped[UUID]
-    created_at: Mapped[CreatedAt] = mapped_column(index=True)
+    delivery_id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[CreatedAt]

@@ -32,7 +32,7 @@ class Outbox(DeliveryColumns, Base):
 
     `due`: before it, wait; for a row held by the node `epoch`, the end of its lease. `attempt` counts at claim,
     so that a delivery which kills its node ends as well. Of the deliveries of one trigger with the same `order_key` only
-    the oldest may run.
+    the oldest may run. `pinned_version`: of the script, that has to run instead of the active one.
     """
 
     __tablename__ = "outbox"
@@ -64,4 +64,5 @@ class Outbox(DeliveryColumns, Base):
     epoch: Mapped[BigInt | None]
     order_key: Mapped[str | None]
     manual: Mapped[bool] = mapped_column(server_default="false")
+    pinned_version: Mapped[int | None]
     created_at: Mapped[CreatedAt]

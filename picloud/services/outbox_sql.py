@@ -57,14 +57,15 @@ RETRY_NOW = text("""
 
 CANCEL = text(f"""
     WITH gone AS (DELETE FROM outbox WHERE id = :id AND app_id = :app_id AND epoch IS NULL RETURNING {DELIVERY_COLUMNS})
-    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id)
+    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id, closed_at)
     SELECT {delivery_columns_of("gone")}, 'cancelled', {EVENT_COPY},
-           json_build_object('type', 'Cancelled', 'message', 'Cancelled by hand.'), e.trace_id
+           json_build_object('type', 'Cancelled', 'message', 'Cancelled by hand.'), e.trace_id, now()
     FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id
 """)  # noqa: S608
 
 DISCARD = text("""
-    UPDATE dead_letters SET state = 'discarded' WHERE id = :id AND app_id = :app_id AND state = 'dead' RETURNING id
+    UPDATE dead_letters SET state = 'discarded', closed_at = now()
+    WHERE id = :id AND app_id = :app_id AND state = 'dead' RETURNING id
 """)
 
 TAKE_DEAD_LETTER = text(f"""
