@@ -92,6 +92,16 @@ class Invalid(PicloudError):
     status, code, title = 422, "invalid", "The request is well-formed but wrong"
 
 
+class TooManyRequests(PicloudError):
+    """The client should come again after `retry_after_s`."""
+
+    status, code, title = 429, "too_many_requests", "Too many requests"
+
+    def __init__(self, detail: str = "", *, retry_after_s: int, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after_s = retry_after_s
+
+
 class HandlerFailed(PicloudError):
     status, code, title = 502, "handler_failed", "The handler failed"
 
