@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extensions import make_dsn
 from sqlalchemy import Engine
 
 from picloud.domain import ids
-from picloud.models.node import EPOCH_LOCK_CLASS
+from picloud.models.node import EPOCH_LOCK_CLASS, SESSION_LOCK_CLASS
 from picloud.services import changes
 
 CHANNEL = "picloud_outbox"
 """NOTIFY channel; the payload is the epoch of the node that has new deliveries."""
+
+NODES_CHANNEL = "picloud_nodes"
+"""NOTIFY channel; the payload is the epoch of the node that has come."""
 
 LIVE_EPOCHS = f"""
     SELECT objid::bigint FROM pg_locks
@@ -26,7 +31,7 @@ LIVE_EPOCHS = f"""
 # Without others there is nobody to tell, and no commit record to write. With them, none of them waits for the disk.
 _ANNOUNCE = f"""
     BEGIN; SET LOCAL synchronous_commit = off;
-    SELECT pg_notify('{CHANNEL}', %(epoch)s::text) WHERE EXISTS ({LIVE_EPOCHS} AND objid::bigint <> %(epoch)s);
+    SELECT pg_notify(%(channel)s, %(epoch)s::text) WHERE EXISTS ({LIVE_EPOCHS} AND objid::bigint <> %(epoch)s);
     COMMIT
 """
 
@@ -36,6 +41,14 @@ _PLANNING = """
     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
     SET enable_mergejoin = off
 """
+
+
+class Heard(NamedTuple):
+    """What the other nodes have said: whether there are new deliveries or nodes, and the apps whose code has changed."""
+
+    deliveries: bool
+    nodes: bool
+    changed: "list[UUID | None]"
 
 
 class Link:
@@ -61,7 +74,7 @@ class Link:
         return self._connection is not None and not self._connection.closed
 
     def open(self) -> None:
-        """Connect, hold the epoch's lock, listen. Raises the errors of psycopg2 and SQLAlchemy."""
+        """Connect, hold the epoch's lock, listen, say so to the others. Raises the errors of psycopg2 and SQLAlchemy."""
         self.close()
         pooled = self._engine.raw_connection()
         self._connection = pooled.driver_connection
@@ -79,10 +92,12 @@ class Link:
         with connection.cursor() as cursor:
             if self._epoch is None:
                 self._epoch = _next_epoch(cursor)
+            cursor.execute("SELECT pg_advisory_lock(%s, pg_backend_pid())", (SESSION_LOCK_CLASS,))
             # Shared: our own dead session, which the server may still count as alive, must not keep us out.
             cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (EPOCH_LOCK_CLASS, self._epoch))
-            cursor.execute(f"LISTEN {CHANNEL}; LISTEN {changes.CHANNEL}")
+            cursor.execute(f"LISTEN {CHANNEL}; LISTEN {NODES_CHANNEL}; LISTEN {changes.CHANNEL}")
             cursor.execute(_PLANNING)
+        self._announce(NODES_CHANNEL)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -116,17 +131,27 @@ class Link:
 
     def announce(self) -> None:
         """Tell the other nodes, if there are any, that there is something to deliver."""
-        with self.cursor() as cursor:
-            cursor.execute(_ANNOUNCE, {"epoch": self.epoch})
+        self._announce(CHANNEL)
 
-    def heard(self) -> "tuple[bool, list[UUID | None]]":
-        """Whether other nodes have new deliveries, and the apps whose code has changed. Raises when the server has gone."""
+    def heard(self) -> Heard:
+        """What came since the last call. Raises when the server has gone."""
         connection = self._open_connection()
         connection.poll()
         notifies, connection.notifies = list(connection.notifies), []
         own = str(self.epoch)
-        news = any(note.channel == CHANNEL and note.payload != own for note in notifies)
-        return news, [ids.parse(note.payload) for note in notifies if note.channel == changes.CHANNEL]
+        of_others = {note.channel for note in notifies if note.payload != own}
+        changed = [ids.parse(note.payload) for note in notifies if note.channel == changes.CHANNEL]
+        return Heard(CHANNEL in of_others, NODES_CHANNEL in of_others, changed)
+
+    def twin(self) -> Connection:
+        """Another connection like this one, asynchronous and not made yet. Raises the errors of psycopg2."""
+        connection = self._open_connection()
+        dsn = make_dsn(**connection.get_dsn_parameters() | {"password": connection.info.password})
+        return psycopg2.connect(dsn, async_=True)
+
+    def _announce(self, channel: str) -> None:
+        with self.cursor() as cursor:
+            cursor.execute(_ANNOUNCE, {"epoch": self.epoch, "channel": channel})
 
     def _open_connection(self) -> Connection:
         assert self._connection is not None

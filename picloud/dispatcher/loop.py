@@ -6,11 +6,13 @@ import time
 from datetime import UTC, datetime
 from uuid import UUID
 
+from psycopg2.extensions import connection as Connection
 from sqlalchemy import Engine
 
 from picloud.dispatcher.hand import Hand
 from picloud.dispatcher.ledger import Ledger
 from picloud.dispatcher.link import Link
+from picloud.dispatcher.neighbours import Neighbours
 from picloud.dispatcher.runners import Runners
 from picloud.dispatcher.settle import Ended
 from picloud.dispatcher.timers import Timer, Timers
@@ -33,6 +35,8 @@ CRON_S = 1.0
 """While there is work, it is looked for new cron triggers at most once in so long."""
 RETURN_S = 1.5
 """After a restart of the server every node gets so long to take its epoch's lock again."""
+GRACE_S = 0.5
+"""A node whose connection broke gets so long to make a new one, before its deliveries go to others."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 """Between tries while the database is away. The longest is well below RETURN_S."""
 LOCKED_S = 0.1
@@ -64,6 +68,7 @@ class Loop:
         self._stopped = Wakeup()
         self._lease_s = settings.lease_s
         self._link = Link(engine)
+        self._neighbours = Neighbours(self._link)
         self._ledger = Ledger(self._link, lease_s=settings.lease_s, backlog_max=settings.backlog_max)
         self._hand = Hand(workers=settings.sandbox_workers, most=settings.dispatch_batch)
         self._timers = Timers()
@@ -94,6 +99,7 @@ class Loop:
                 self._pause_s = FIRST_PAUSE_S
             except Exception as error:
                 self._pause_after(error)
+        self._neighbours.close()
         self._link.close()
 
     def _is_over(self) -> bool:
@@ -122,8 +128,7 @@ class Loop:
         if self._timers.went_off(Timer.RENEW, now):
             self._renew(now - self._lease_s / 6)
         if self._timers.went_off(Timer.RECOVER, now):
-            self._ledger.free_lost()
-            self._hungry = True
+            self._recover(now)
         if self._stop_at is not None:
             self._wind_down(now)
         elif self._timers.went_off(Timer.CRON, now):
@@ -152,12 +157,22 @@ class Loop:
             self._hungry = True
             self._timers.set_earlier(Timer.ANNOUNCE, max(now, self._announced_at + ANNOUNCE_S))
             self._timers.set_earlier(Timer.CRON, max(now, self._cron_at + CRON_S))
-        news, changed = self._link.heard()
-        for app_id in changed:
+        heard = self._link.heard()
+        for app_id in heard.changed:
             self._app_codes.invalidate(app_id)
             self._timers.set_earlier(Timer.CRON, max(now, self._cron_at + CRON_S))
-        if news or self._timers.went_off(Timer.DUE, now):
+        if heard.deliveries or self._timers.went_off(Timer.DUE, now):
             self._hungry = True
+        if heard.nodes or self._neighbours.hear(busy=bool(self._hand)):
+            self._timers.set_earlier(Timer.RECOVER, now + GRACE_S)
+
+    def _recover(self, now: float) -> None:
+        """Take what nodes held that are gone, and watch one that is there."""
+        self._ledger.free_lost()
+        self._hungry = True
+        again_s = self._neighbours.look()
+        if again_s is not None:
+            self._timers.set_earlier(Timer.RECOVER, now + again_s)
 
     def _renew(self, leased_before: float) -> None:
         rows = self._hand.leased_before(leased_before)
@@ -222,6 +237,8 @@ class Loop:
                 self._timers.set_earlier(Timer.DUE, time.monotonic())
             if isinstance(item.verdict, Retry | PutBack):
                 self._timers.set_earlier(Timer.DUE, time.monotonic() + item.verdict.delay_s)
+                # Should this node hang until then, another one has to know.
+                self._timers.set_earlier(Timer.ANNOUNCE, max(time.monotonic(), self._announced_at + ANNOUNCE_S))
             if item.row:
                 log_execution(item.row)
                 self._completions.ended(UUID(item.claimed.id), isinstance(item.verdict, Delivered))
@@ -249,7 +266,8 @@ class Loop:
         if self._stop_at is not None:
             self._timers.set(Timer.STOP, self._stop_at)
         soonest = self._timers.soonest()
-        self._wait(soonest, self._wakeup, self._finished, self._stopped, self._link)
+        own = (self._wakeup, self._finished, self._stopped, self._link)
+        self._wait(soonest, *own, *self._neighbours.sources())
 
     def _pause_after(self, error: Exception) -> None:
         """Wait before the next try. What has ended stays in memory until it can be settled; the fence decides then."""
@@ -261,7 +279,7 @@ class Loop:
         self._wait(time.monotonic() + self._pause_s, self._stopped)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
-    def _wait(self, until: float | None, *sources: Wakeup | Link) -> None:
+    def _wait(self, until: float | None, *sources: Wakeup | Link | Connection) -> None:
         poll = select.poll()
         for source in sources:
             poll.register(source.fileno(), select.POLLIN)

@@ -13,7 +13,7 @@ class Timer(Enum):
     ANNOUNCE = auto()
     """Other nodes have to hear of new deliveries."""
     RECOVER = auto()
-    """Who has not come back by now is gone."""
+    """Who has not come back by now is gone; the nodes may be others."""
     UPKEEP = auto()
     """A new day."""
     CRON = auto()

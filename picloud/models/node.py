@@ -8,3 +8,9 @@ NODE_EPOCH = Sequence("node_epoch", metadata=Base.metadata)
 
 EPOCH_LOCK_CLASS = 0x70696331
 """First key of `pg_advisory_lock(class, epoch)`; the second is the epoch."""
+
+SESSION_LOCK_CLASS = 0x70696332
+"""First key of `pg_advisory_lock(class, pid)` on the number of the node's own server process: others wait for its end.
+
+Not the epoch's lock, which a node has to get at once on a new connection, whoever waits for it.
+"""
