@@ -22,6 +22,7 @@ from picloud.views.routes import UNMANAGED_PREFIXES
 
 PROBLEMS = "picloud.views.problems.tween_factory"
 LOG = "picloud.views.request.log_tween_factory"
+APP_HOSTS = "picloud.views.app_hosts.tween_factory"
 
 
 def main(global_config: Mapping[str, str], **settings: Any) -> Router:
@@ -50,6 +51,7 @@ def make_app(runtime: Runtime) -> Router:
     config.include("picloud.views.routes")
     config.add_renderer("json", _json_renderer)
     config.add_tween(LOG, under=INGRESS)
+    config.add_tween(APP_HOSTS, under=LOG, over=PROBLEMS)
     config.add_tween(PROBLEMS, under=LOG, over=["pyramid_tm.tm_tween_factory", EXCVIEW])
     config.scan("picloud.views")
     config.commit()

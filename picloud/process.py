@@ -14,6 +14,7 @@ from picloud.models.schema import migrate
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
+from picloud.services.app_hosts import AppHosts
 from picloud.services.callers import Callers
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
@@ -96,6 +97,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
         executor=executor,
         pool=pool,
         app_codes=app_codes,
+        app_hosts=AppHosts(engine, app_codes),
         runner=runner,
         recorder=recorder,
         completions=Completions(),

@@ -45,6 +45,8 @@ class Capability(StrEnum):
     ROUTE_WRITE = "route.write"
     ROUTE_CALL = "route.call"
     """Call a route whose access is `key`."""
+    DOMAIN_MANAGE = "domain.manage"
+    """List, add and remove the app's host names."""
     KV_READ = "kv.read"
     KV_WRITE = "kv.write"
     APP_MANAGE_SECRETS = "app.manage_secrets"
@@ -73,6 +75,7 @@ _APP_ADMIN = _EDITOR | {
     Capability.APP_MANAGE_MEMBERS,
     Capability.APP_MANAGE_TRIGGERS,
     Capability.APP_MANAGE_SECRETS,
+    Capability.DOMAIN_MANAGE,
     Capability.KV_WRITE,
     Capability.DELIVERY_MANAGE,
 }
@@ -99,7 +102,7 @@ SCOPE_COVERS: Mapping[Scope, frozenset[Capability]] = {
     Scope.SCRIPT_READ: _SCRIPT_READ,
     Scope.SCRIPT_WRITE: _SCRIPT_READ | {Capability.SCRIPT_WRITE},
     Scope.ROUTE_WRITE: _READ | {Capability.ROUTE_READ, Capability.ROUTE_WRITE},
-    Scope.DOMAIN_MANAGE: _READ,
+    Scope.DOMAIN_MANAGE: _READ | {Capability.DOMAIN_MANAGE},
     Scope.LOG_READ: _READ | {Capability.LOG_READ},
     Scope.APP_ADMIN: _MEMBER | _APP_ADMIN,
     Scope.INSTANCE_ADMIN: frozenset(Capability),

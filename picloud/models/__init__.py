@@ -2,6 +2,7 @@
 
 from picloud.models.api_key import ApiKey
 from picloud.models.app import App, AppMember
+from picloud.models.app_domain import AppDomain
 from picloud.models.base import Base
 from picloud.models.cron_trigger import CronTriggerDetails
 from picloud.models.dead_letter import DeadLetter
@@ -25,6 +26,7 @@ __all__ = [
     "NODE_EPOCH",
     "ApiKey",
     "App",
+    "AppDomain",
     "AppMember",
     "Base",
     "CronTriggerDetails",

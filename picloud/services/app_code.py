@@ -82,6 +82,11 @@ class AppCodeCache:
         self._bytes = 0
         self._generation = 0
 
+    @property
+    def generation(self) -> int:
+        """Another number after every change."""
+        return self._generation
+
     def by_id(self, app_id: UUID) -> AppCode:
         """Raises NotFound, and SQLAlchemy's errors where the database is away."""
         return self._get(lambda: app_id, App.id == app_id)

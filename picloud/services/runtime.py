@@ -9,6 +9,7 @@ from picloud.domain.clock import Clock, utc_now
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
+from picloud.services.app_hosts import AppHosts
 from picloud.services.callers import Callers
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
@@ -26,6 +27,7 @@ class Runtime:
     executor: Executor
     pool: Pool
     app_codes: AppCodeCache
+    app_hosts: AppHosts
     runner: Runner
     recorder: Recorder
     completions: Completions

@@ -12,6 +12,7 @@ PUBLIC_ROUTES = {
     "readyz": "/readyz",
     "email_inbound": "/api/v1/email-inbound/{app_id}/{trigger_id}",
     "email_inbound_other": "/api/v1/email-inbound/*rest",
+    "tls_ask": "/internal/tls-ask",
     "run": "/run/{app_slug}*path",
 }
 """Open to anybody. Every other address wants credentials; a test holds this list against the whole."""
@@ -35,6 +36,8 @@ APP_ROUTES = {
     "activate": APP + "/scripts/{name}/versions/{number}/activate",
     "app_routes": APP + "/routes",
     "app_route": APP + "/routes/{id}",
+    "app_domains": APP + "/domains",
+    "app_domain": APP + "/domains/{domain}",
     "triggers": APP + "/triggers",
     "triggers_of_kind": APP + "/triggers/{kind:kv|cron|email|dead_letter|queue}",
     "rotate_secret": APP + "/triggers/email/{id}/rotate-secret",
@@ -56,7 +59,7 @@ APP_ROUTES = {
     "replay_dead_letter": APP + "/dead-letters/{id}/replay",
 }
 
-UNMANAGED_PREFIXES = ("/healthz", "/readyz", "/api/v1/email-inbound/", "/run/")
+UNMANAGED_PREFIXES = ("/healthz", "/readyz", "/internal/", "/api/v1/email-inbound/", "/run/")
 """Without a transaction around the request: they run handlers, wait, or have to work without the database."""
 
 

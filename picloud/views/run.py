@@ -24,6 +24,7 @@ from picloud.services.outbox import OutboxService
 from picloud.services.principals import KEY_PREFIX, Principal, PrincipalService
 from picloud.services.runtime import Runtime
 from picloud.views.api import path_text, public, runtime
+from picloud.views.app_hosts import ON_APP_DOMAIN
 from picloud.views.run_answer import OWN_COOKIE_PREFIX, answer, queued_answer
 
 OWN_HEADERS = frozenset({"proxy-authorization", "x-csrf-token"})
@@ -65,6 +66,8 @@ def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
 
 def _raw_path(request: Request) -> str:
     """The path below the app, still percent-encoded: an encoded slash is no separator."""
+    if ON_APP_DOMAIN in request.environ:
+        return str(request.environ[ON_APP_DOMAIN])
     path: str = urlsplit(request.environ.get("REQUEST_URI") or request.path).path
     return "/" + path.removeprefix("/run/").partition("/")[2]
 
