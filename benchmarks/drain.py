@@ -34,8 +34,10 @@ from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCode, AppCodeCache
 from picloud.services.effects import EffectsFactory
+from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner, RunResult
 from picloud.services.sessions import session_factory
+from picloud.services.sync_runs import SyncRuns
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
 
@@ -138,7 +140,8 @@ def bare(engine: Engine) -> float:
 def dispatched(engine: Engine, runner: Runner, settings: Settings, count: int) -> float:
     """Seconds for PiCloud's dispatcher, from its start."""
     wakeup = Wakeup()
-    effects = EffectsFactory(session_factory(engine, wakeup), MasterKey(b"k" * 32), settings)
+    sync_runs, recorder = SyncRuns(runner, settings.sandbox_workers), Recorder(engine)
+    effects = EffectsFactory(session_factory(engine, wakeup), MasterKey(b"k" * 32), settings, sync_runs, recorder)
     dispatcher = Dispatcher(engine, runner, AppCodeCache(engine), wakeup, settings, effects)
     started = time.perf_counter()
     dispatcher.start()
@@ -147,6 +150,7 @@ def dispatched(engine: Engine, runner: Runner, settings: Settings, count: int) -
             time.sleep(0.02)
         elapsed = time.perf_counter() - started
         dispatcher.stop(10)
+        recorder.close()
         done = connection.execute(text("SELECT count(*) FROM executions WHERE status = 'ok'")).scalar_one()
     assert done == count, f"{done} of {count} executions"
     return elapsed

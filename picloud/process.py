@@ -24,6 +24,7 @@ from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner
 from picloud.services.runtime import Runtime
 from picloud.services.sessions import session_factory
+from picloud.services.sync_runs import SyncRuns
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings, SettingsError
 
@@ -89,7 +90,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
     sessions = session_factory(engine, wakeup, app_codes.invalidate)
     pool = Pool(executor, size=settings.sandbox_workers, spare_memory_bytes=settings.handler_memory_bytes)
     runner, recorder = Runner(pool, settings), Recorder(engine)
-    effects = EffectsFactory(sessions, master_key, settings)
+    effects = EffectsFactory(sessions, master_key, settings, SyncRuns(runner, settings.sandbox_workers), recorder)
     runtime = Runtime(
         settings=settings,
         master_key=master_key,

@@ -98,7 +98,7 @@ class Attempter:
 
     def _run(self, claimed: Claimed, payload: str) -> Ended:
         app = self.app_codes.by_id(claimed.app_id)
-        effects = self.effects.of(app, Cause(UUID(claimed.trace_id), claimed.depth), claimed.timeout_s)
+        effects = self.effects.of(app, Cause(UUID(claimed.trace_id), claimed.depth))
         try:
             run = self.runner.run(
                 app,

@@ -9,6 +9,8 @@ ready ──claim──► running ──ok────────────�
 from dataclasses import dataclass
 from enum import StrEnum
 
+from picloud.domain.errors import Invalid
+
 
 class DeliveryState(StrEnum):
     """`ready`, `running`, `retrying` are rows of the outbox; the others have left it."""
@@ -25,6 +27,12 @@ LIVE_STATES = (DeliveryState.READY, DeliveryState.RUNNING, DeliveryState.RETRYIN
 
 MAX_DEPTH = 16
 """An event caused by more than so many others in a row is refused: a loop."""
+
+
+def check_depth(depth: int) -> None:
+    """Raises Invalid for an event that ends too long a chain."""
+    if depth > MAX_DEPTH:
+        raise Invalid(f"The event would be number {depth} in a row that cause each other; {MAX_DEPTH} may.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,18 @@ class Unavailable(PicloudError):
         self.retry_after_s = retry_after_s
 
 
+class SyncTriggerFailed(PicloudError):
+    """The write is undone, as is all that the handler did. `members` name the trigger, the script and the execution."""
+
+    status, code, title = 409, "sync_trigger_failed", "A handler that has to agree to the write did not"
+
+
+class SyncTriggerBusy(Unavailable):
+    """The write is undone; it may be tried again."""
+
+    code, title = "sync_trigger_busy", "The handler that has to agree to the write could not run now"
+
+
 class HandlerTimeout(PicloudError):
     status, code, title = 504, "handler_timeout", "The handler took too long"
 

@@ -1,6 +1,8 @@
 """Rules of the store: names, values, what one change is."""
 
 import json
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,6 +12,8 @@ from picloud.domain.text import storable
 
 COLLECTION_MAX_CHARS = 200
 KEY_MAX_CHARS = 512
+NESTING_MAX = 64
+"""Lists and objects inside one another in a value or a message; as many as a request's body may have."""
 
 
 class KvOp(StrEnum):
@@ -39,7 +43,8 @@ def check_names(collection: str, key: str | None = None) -> None:
 
 
 def encode(value: Any, max_bytes: int) -> str:
-    """`value` as JSON. Raises Invalid for what JSON or PostgreSQL can't hold, and for what is too large."""
+    """`value` as JSON. Raises Invalid for what JSON or PostgreSQL can't hold, and for what is too large or too deep."""
+    check_nesting("/value", value)
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -50,8 +55,36 @@ def encode(value: Any, max_bytes: int) -> str:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equality as JSON: unlike Python's, `1`, `1.0` and `true` are three values."""
-    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+    """Equality as JSON: unlike Python's, `1`, `1.0` and `true` are three values. What is too deep equals nothing."""
+    return not _too_deep(right) and json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+
+
+def check_nesting(pointer: str, value: Any) -> None:
+    """Raises Invalid for more than NESTING_MAX levels: beyond some hundreds, readers of JSON give up."""
+    if _too_deep(value):
+        raise invalid(pointer, f"has more than {NESTING_MAX} lists and objects inside one another")
+
+
+def after_all_with(prefix: str) -> str | None:
+    """The least text after all that start with `prefix`, in the order of their code points. None: there is none."""
+    for end in range(len(prefix), 0, -1):
+        code = ord(prefix[end - 1]) + 1
+        if code <= sys.maxunicode:
+            return prefix[: end - 1] + chr(0xE000 if code == 0xD800 else code)  # no text here holds a surrogate
+    return None
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(NESTING_MAX + 1):
+        level = [inner for item in level for inner in _inside(item)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _check_name(pointer: str, name: str, most: int) -> None:

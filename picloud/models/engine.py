@@ -4,6 +4,8 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.engine import URL
 
 _APPLICATION_NAME = "picloud"
+IDLE_IN_TRANSACTION_MS = 60_000
+"""After so long the server ends a transaction in which nothing happens."""
 
 
 def database_url(given: str) -> URL:
@@ -15,7 +17,8 @@ def database_url(given: str) -> URL:
 def make_engine(url: URL | str, *, pool_size: int, statement_timeout_ms: int = 30_000) -> Engine:
     """An engine whose connections are checked when taken, so that a restarted server costs no failed request."""
     options = (
-        f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+        f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC"
+        f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
     )
     return create_engine(
         database_url(str(url) if isinstance(url, str) else url.render_as_string(hide_password=False)),

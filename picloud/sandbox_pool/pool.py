@@ -68,14 +68,23 @@ class Pool:
 
         Raises Busy, ExecutorGone, and whatever `host` raised other than HostError.
         """
-        key = (job.app, job.code.key, job.code.entry)
-        if pause_s := self._breaker.wait_s(key, time.monotonic()):
-            raise Tripped(pause_s)
+        key = self._rested(job)
         self._sit_down(wait_s)
         try:
             return self._run(job, host, key)
         finally:
             self._free.put(None)
+
+    def run_below(self, job: Job, host: HostCalls | None = None) -> Outcome:
+        """Runs `job` within a host call of another run, which waits for it and lends it its place: `size` is not held
+        against it, so chains of such runs can't starve each other. The caller bounds their number.
+
+        Raises as `run` does.
+        """
+        key = self._rested(job)
+        if self._closed:
+            raise Busy("the pool has been closed")
+        return self._run(job, host, key)
 
     def check(self, name: str, source: str, modules: Collection[str], *, endpoint: bool = False) -> list[CodeProblem]:
         """What is wrong with the script `name`, which may import `modules`; empty for nothing. An `endpoint` needs a
@@ -88,6 +97,13 @@ class Pool:
         self._chores.put(_END)
         self._housekeeper.join(timeout=5)
         self._seats.close()
+
+    def _rested(self, job: Job) -> Key:
+        """What the breaker knows the job by. Raises Tripped."""
+        key = (job.app, job.code.key, job.code.entry)
+        if pause_s := self._breaker.wait_s(key, time.monotonic()):
+            raise Tripped(pause_s)
+        return key
 
     def _sit_down(self, wait_s: float) -> None:
         try:

@@ -1,6 +1,6 @@
 """What happens inside an app becomes events for its triggers, in the transaction in which it happens."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from picloud.domain import queues
-from picloud.domain.errors import NotFound
 from picloud.domain.ids import uuid7
-from picloud.domain.kinds import EventKind
-from picloud.domain.kv import KvChange
+from picloud.domain.kinds import DispatchMode, EventKind
+from picloud.domain.kv import KvChange, check_nesting
 from picloud.services.app_triggers import AppTriggers, TriggerCode
 from picloud.services.outbox import OutboxService
+
+Agree = Callable[[TriggerCode, Mapping[str, Any]], None]
+"""Runs a sync trigger's handler on the event's part, now. Raises what undoes the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +30,37 @@ class Cause:
         """Somebody did it: what comes of it starts a trace."""
         return cls(uuid7(), -1)
 
+    def next(self) -> "Cause":
+        """The event that comes of it."""
+        return Cause(self.trace_id, self.depth + 1)
+
 
 class AppEvents:
     def __init__(
-        self, session: Session, app_id: UUID, triggers: AppTriggers, cause: Cause, *, backlog_max: int
+        self, session: Session, app_id: UUID, triggers: AppTriggers, cause: Cause, agree: Agree, *, backlog_max: int
     ) -> None:
         self._outbox = OutboxService(session, backlog_max=backlog_max)
         self._app_id = app_id
         self._triggers = triggers
         self._cause = cause
+        self._agree = agree
+
+    def watches(self, collection: str, key: str) -> bool:
+        return self._triggers.watch_kv(collection, key)
 
     def kv_changed(self, change: KvChange) -> None:
-        """Raises Invalid where too many events cause each other, Unavailable where the backlog is full."""
-        payload = {name: getattr(change, name) for name in KvChange.__dataclass_fields__}
-        for item in self._triggers.kv:
-            if item.wants(change):
-                self._enqueue(item.trigger, EventKind.KV, payload)
+        """Raises Invalid where too many events cause each other, Unavailable where the backlog is full, and what a
+        sync trigger's handler undoes the change with."""
+        payload = payload_of(change)
+        for trigger in self._triggers.on_kv(change):
+            if trigger.dispatch_mode is DispatchMode.SYNC:
+                self._agree(trigger, payload)
+            else:
+                self._enqueue(trigger, EventKind.KV, payload)
 
     def sent(self, queue: str, payload: Any, delay_s: float, key: str | None) -> None:
-        """As `kv_changed`; and NotFound where nothing listens: a message that nobody will see is a mistake."""
-        queues.check_name(queue)
-        queues.check_message(delay_s, key)
-        listening = [item.trigger for item in self._triggers.queue if item.queue == queue]
-        if not listening:
-            raise NotFound(f"no queue trigger that is on listens to {queue!r}")
-        for trigger in listening:
+        """Raises Invalid, Unavailable, and NotFound where nothing listens."""
+        for trigger in listeners(self._triggers, queue, payload, delay_s, key):
             self._enqueue(trigger, EventKind.QUEUE, {"name": queue, "payload": payload}, delay_s, key)
 
     def _enqueue(
@@ -76,3 +84,16 @@ class AppEvents:
             delay_s=delay_s,
             order_key=order_key,
         )
+
+
+def payload_of(change: KvChange) -> dict[str, Any]:
+    """The event's part `kv`."""
+    return {name: getattr(change, name) for name in KvChange.__dataclass_fields__}
+
+
+def listeners(triggers: AppTriggers, queue: str, payload: Any, delay_s: float, key: str | None) -> list[TriggerCode]:
+    """Who gets the message. Raises Invalid; NotFound where nothing listens: what nobody will see is a mistake."""
+    queues.check_name(queue)
+    queues.check_message(delay_s, key)
+    check_nesting("/payload", payload)
+    return triggers.on_queue(queue)

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from picloud.domain.delivery import RetryPolicy
+from picloud.domain.errors import NotFound
 from picloud.domain.globs import matches
-from picloud.domain.kinds import EventKind
+from picloud.domain.kinds import DispatchMode, EventKind
 from picloud.domain.kv import KvChange
 from picloud.models import DeadLetterTriggerDetails, KvTriggerDetails, QueueTriggerDetails, Trigger
 
@@ -22,6 +23,7 @@ class TriggerCode:
     script_id: UUID
     registered_by: UUID
     policy: RetryPolicy
+    dispatch_mode: DispatchMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,11 @@ class KvTrigger:
     key_glob: str
     ops: frozenset[str]
 
+    def watches(self, collection: str, key: str) -> bool:
+        return matches(self.collection_glob, collection) and matches(self.key_glob, key)
+
     def wants(self, change: KvChange) -> bool:
-        return (
-            change.op in self.ops
-            and matches(self.collection_glob, change.collection)
-            and matches(self.key_glob, change.key)
-        )
+        return change.op in self.ops and self.watches(change.collection, change.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,26 @@ class AppTriggers:
     queue: tuple[QueueTrigger, ...]
     dead_letter: tuple[DeadLetterTrigger, ...]
 
+    def watch_kv(self, collection: str, key: str) -> bool:
+        """Whether some change of this entry sets one off."""
+        return any(item.watches(collection, key) for item in self.kv)
+
+    def agree_on_kv(self, collection: str, key: str) -> bool:
+        """Whether a change of this entry may have to wait for the handler of one."""
+        sync = (item for item in self.kv if item.trigger.dispatch_mode is DispatchMode.SYNC)
+        return any(item.watches(collection, key) for item in sync)
+
+    def on_kv(self, change: KvChange) -> list[TriggerCode]:
+        """Those that the change sets off."""
+        return [item.trigger for item in self.kv if item.wants(change)]
+
+    def on_queue(self, queue: str) -> list[TriggerCode]:
+        """Those that listen. Raises NotFound where nothing does: a message that nobody will see is a mistake."""
+        listening = [item.trigger for item in self.queue if item.queue == queue]
+        if not listening:
+            raise NotFound(f"no queue trigger that is on listens to {queue!r}")
+        return listening
+
     @classmethod
     def load(cls, connection: Connection, app_id: UUID) -> "AppTriggers":
         kv = _load(connection, app_id, KvTriggerDetails)
@@ -88,4 +109,4 @@ def _load(connection: Connection, app_id: UUID, details: Any) -> Sequence[Any]:
 
 def _code(row: Any) -> TriggerCode:
     policy = RetryPolicy(row.max_attempts, row.backoff_base_s, row.backoff_cap_s, row.timeout_s)
-    return TriggerCode(row.id, row.script_id, row.registered_by, policy)
+    return TriggerCode(row.id, row.script_id, row.registered_by, policy, DispatchMode(row.dispatch_mode))

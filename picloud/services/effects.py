@@ -1,29 +1,53 @@
 """What one run does through `ctx` inside PiCloud. It is one transaction, committed with the end of the delivery or not at all."""
 
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
+from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from picloud.crypto import MasterKey
-from picloud.domain.errors import Conflict, Invalid, NotFound, PicloudError
+from picloud.domain.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    PicloudError,
+    SyncTriggerBusy,
+    SyncTriggerFailed,
+    Unavailable,
+)
+from picloud.models.engine import IDLE_IN_TRANSACTION_MS
 from picloud.outbound.client import OutboundLimits, fetch
 from picloud.outbound.errors import OutboundError
 from picloud.sandbox_pool.driver import HostError
-from picloud.sandbox_pool.outcome import ErrorInfo, Outcome
+from picloud.sandbox_pool.outcome import Outcome
+from picloud.services import masking
 from picloud.services.app_code import AppCode
 from picloud.services.app_events import AppEvents, Cause
-from picloud.services.kv import KvQuota, KvService
+from picloud.services.app_triggers import TriggerCode
+from picloud.services.execution_rows import psycopg2_cursor
+from picloud.services.host_verbs import VERBS
+from picloud.services.kv import KvService
+from picloud.services.kv_usage import KvQuota
+from picloud.services.recorder import Recorder
+from picloud.services.run_transaction import RunTransaction
 from picloud.services.secrets import SecretService
+from picloud.services.sync_runs import SyncCall, SyncRuns
 from picloud.settings import Settings
 
-MASK = "***"
-
-_RAISED: Mapping[type[PicloudError], str] = {Invalid: "ValueError", Conflict: "QuotaExceeded", NotFound: "LookupError"}
+_RAISED: Mapping[type[PicloudError], str] = {
+    Invalid: "ValueError",
+    Conflict: "TypeError",
+    NotFound: "LookupError",
+    Unavailable: "Unavailable",
+    SyncTriggerFailed: SyncTriggerFailed.__name__,
+    SyncTriggerBusy: SyncTriggerBusy.__name__,
+}
+_IDLE_MARGIN_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,189 +57,130 @@ class EffectsFactory:
     sessions: sessionmaker[Session]
     master_key: MasterKey
     settings: Settings
+    sync_runs: SyncRuns
+    recorder: Recorder
 
-    def of(self, app: AppCode, cause: Cause, wall_s: float) -> "Effects":
-        """`wall_s`: how long the run may take; what it waits for outside ends with it."""
-        return Effects(self, app, cause, time.monotonic() + wall_s)
+    def of(self, app: AppCode, cause: Cause) -> "Effects":
+        """Of a run that `cause` has set off."""
+        return Effects(self, app, cause, self.transaction(app), {}, lent=True)
+
+    def by_hand(self, app: AppCode, session: Session) -> "Effects":
+        """Of a change that somebody makes in `session`, which the caller commits."""
+        effects = Effects(self, app, Cause.by_hand(), self.transaction(app, session), {}, lent=False)
+        effects.bound(self.settings.handler_wall_ms / 1000)
+        return effects
+
+    def transaction(self, app: AppCode, session: Session | None = None) -> RunTransaction:
+        return RunTransaction(app.app_id, KvQuota.of(self.settings), self.sessions, self.recorder, session)
 
 
 class Effects:
     """The host calls of one run. `session` is open from its first call to the store or a queue on.
 
-    The caller ends it: `book` and commit, or `close`, which rolls back what was not committed.
+    The caller ends it: `book` and commit, or `close`, which rolls back what was not committed. The handlers of sync
+    triggers run within its calls and have effects of their own, in the same transaction.
     """
 
-    def __init__(self, factory: EffectsFactory, app: AppCode, cause: Cause, deadline_s: float) -> None:
+    def __init__(
+        self,
+        factory: EffectsFactory,
+        app: AppCode,
+        cause: Cause,
+        transaction: RunTransaction,
+        secrets_read: dict[str, str],
+        *,
+        lent: bool,
+    ) -> None:
+        self.app = app
+        self.secrets_read = secrets_read
         self._factory = factory
-        self._app = app
         self._cause = cause
-        self._deadline_s = deadline_s
-        self._kv: KvService | None = None
-        self.session: Session | None = None
-        self.secrets_read: dict[str, str] = {}
+        self._transaction = transaction
+        self._lent = lent
+        self._wall_s = 0.0
+        self._ends_at: float | None = None
 
     def __call__(self, verb: str, args: Mapping[str, Any]) -> Any:
         """Raises HostError for what the handler did wrong, the database's errors for what it can't help."""
-        call = _VERBS.get(verb)
-        if verb == "http.request":
-            return self._fetched(args)
-        if call is None:
+        self._deadline_s()
+        call = VERBS.get(verb)
+        if call is None and verb != "http.request":
             raise HostError("NotImplementedError", f"this PiCloud knows no {verb}")
         try:
-            return msgspec.convert(args, call).run(self)
+            return self.fetch(args) if call is None else msgspec.convert(args, call).run(self)
         except msgspec.ValidationError as error:
             raise HostError("TypeError", f"{verb}: {error}") from None
+        except OutboundError as error:
+            raise HostError(error.type, error.message) from None
         except PicloudError as error:
             where = "".join(item.pointer.lstrip("/") + " " for item in error.errors)
             raise HostError(_RAISED.get(type(error), "RuntimeError"), where + error.detail) from None
 
+    @property
+    def session(self) -> Session | None:
+        return self._transaction.session
+
+    def bound(self, wall_s: float) -> None:
+        """How long the run may take. What it waits for ends with it: calls to the outside, and sync handlers."""
+        self._wall_s = wall_s
+
     def book(self) -> None:
         """Before the commit: count what the store holds now. Raises Conflict when that is more than the quota."""
-        if self._kv is not None:
-            self._kv.count()
+        self._transaction.book()
 
     def cursor(self) -> Cursor:
         """Of the transaction, which is open."""
-        driver: Any = self._opened().connection().connection.driver_connection
-        cursor: Cursor = driver.cursor()
-        return cursor
+        return psycopg2_cursor(self._opened().connection())
 
     def close(self) -> None:
-        if self.session is not None:
-            self.session.close()
+        self._transaction.close()
 
     def mask(self, outcome: Outcome) -> None:
-        """Take the secrets that were read out of what the run logged and raised."""
-        if not self.secrets_read:
-            return
-        outcome.logs[:] = [_masked(entry, self.secrets_read.values()) for entry in outcome.logs]
-        if outcome.error is not None:
-            outcome.error = ErrorInfo(**_masked(asdict(outcome.error), self.secrets_read.values()))
+        """Take the secrets that were read out of what is kept of the run."""
+        masking.mask(outcome, self.secrets_read.values())
 
     def kv(self) -> KvService:
-        if self._kv is None:
-            settings = self._factory.settings
-            quota = KvQuota(settings.kv_max_entries, settings.kv_max_bytes, settings.kv_value_max_bytes)
-            self._kv = KvService(self._opened(), self._app.app_id, quota, self.events().kv_changed)
-        return self._kv
+        transaction = self._transaction
+        return KvService(self._opened(), self.app.app_id, transaction.quota, transaction.growth, self.events())
 
     def events(self) -> AppEvents:
         backlog_max = self._factory.settings.backlog_max
-        return AppEvents(self._opened(), self._app.app_id, self._app.triggers, self._cause, backlog_max=backlog_max)
+        triggers = self.app.triggers
+        return AppEvents(self._opened(), self.app.app_id, triggers, self._cause, self._agree, backlog_max=backlog_max)
 
-    def _fetched(self, call: Mapping[str, Any]) -> dict[str, Any]:
-        """What is asked for outside is not undone when the run fails."""
-        try:
-            return fetch(call, allow=self._app.http_allow, limits=OutboundLimits(), deadline_s=self._deadline_s)
-        except OutboundError as error:
-            raise HostError(error.type, error.message) from None
+    def fetch(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked for outside is not undone when the run fails. Raises OutboundError."""
+        return fetch(call, allow=self.app.http_allow, limits=OutboundLimits(), deadline_s=self._deadline_s())
 
     def secret(self, name: str) -> str:
         """Raises NotFound. In a transaction of its own: reading one is no effect."""
         if name not in self.secrets_read:
             with self._factory.sessions() as session:
-                value = SecretService(session, self._app.app_id, self._factory.master_key).reveal(name)
+                value = SecretService(session, self.app.app_id, self._factory.master_key).reveal(name)
             if value is None:
                 raise NotFound(f"the app has no secret {name!r}")
             self.secrets_read[name] = value
         return self.secrets_read[name]
 
+    def _agree(self, trigger: TriggerCode, kv: Mapping[str, Any]) -> None:
+        cause = self._cause.next()
+        below = Effects(self._factory, self.app, cause, self._transaction, self.secrets_read, lent=True)
+        left_s = self._deadline_s() - time.monotonic()
+        call = SyncCall(self.app, trigger, kv, cause, self._transaction, left_s, self._lent)
+        self._factory.sync_runs.run(call, below)
+
+    def _deadline_s(self) -> float:
+        """The run's end, of the monotonic clock. How long it waited for its worker isn't told, so its first call counts
+        as its start."""
+        if self._ends_at is None:
+            self._ends_at = time.monotonic() + self._wall_s
+        return self._ends_at
+
     def _opened(self) -> Session:
-        if self.session is None:
-            self.session = self._factory.sessions()
-        return self.session
-
-
-def _masked(value: Any, secrets: Collection[str]) -> Any:
-    """`value` with every secret in any of its strings replaced."""
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, MASK)
-        return value
-    if isinstance(value, dict):
-        return {_masked(key, secrets): _masked(item, secrets) for key, item in value.items()}
-    return [_masked(item, secrets) for item in value] if isinstance(value, list) else value
-
-
-class _KvCall(msgspec.Struct, kw_only=True):
-    collection: str
-
-
-class KvGet(_KvCall):
-    key: str
-
-    def run(self, effects: Effects) -> Any:
-        entry = effects.kv().get(self.collection, self.key)
-        return None if entry is None else {"value": entry.value}
-
-
-class KvSet(_KvCall):
-    key: str
-    value: Any
-    ttl_s: float | None = None
-
-    def run(self, effects: Effects) -> None:
-        effects.kv().set(self.collection, self.key, self.value, self.ttl_s)
-
-
-class KvDelete(_KvCall):
-    key: str
-
-    def run(self, effects: Effects) -> bool:
-        return effects.kv().delete(self.collection, self.key)
-
-
-class KvIncr(_KvCall):
-    key: str
-    by: int | float = 1
-
-    def run(self, effects: Effects) -> float:
-        return effects.kv().incr(self.collection, self.key, self.by)
-
-
-class KvCas(_KvCall):
-    key: str
-    expected: Any
-    new: Any
-
-    def run(self, effects: Effects) -> bool:
-        return effects.kv().cas(self.collection, self.key, self.expected, self.new)
-
-
-class KvList(_KvCall):
-    prefix: str = ""
-    limit: int = 100
-    after: str | None = None
-
-    def run(self, effects: Effects) -> list[dict[str, Any]]:
-        found = effects.kv().list(self.collection, prefix=self.prefix, limit=self.limit, after=self.after)
-        return [{"key": entry.key, "value": entry.value} for entry in found]
-
-
-class QueueSend(msgspec.Struct):
-    name: str
-    payload: Any
-    delay_s: float = 0
-    key: str | None = None
-
-    def run(self, effects: Effects) -> None:
-        effects.events().sent(self.name, self.payload, self.delay_s, self.key)
-
-
-class SecretsGet(msgspec.Struct):
-    name: str
-
-    def run(self, effects: Effects) -> str:
-        return effects.secret(self.name)
-
-
-_VERBS: Mapping[str, Any] = {
-    "kv.get": KvGet,
-    "kv.set": KvSet,
-    "kv.delete": KvDelete,
-    "kv.incr": KvIncr,
-    "kv.cas": KvCas,
-    "kv.list": KvList,
-    "queue.send": QueueSend,
-    "secrets.get": SecretsGet,
-}
+        fresh = self._transaction.session is None
+        session = self._transaction.opened()
+        if fresh and (self._wall_s + _IDLE_MARGIN_S) * 1000 > IDLE_IN_TRANSACTION_MS:
+            # The server must not end the transaction of a run that takes its allotted time.
+            most_ms = int((self._wall_s + _IDLE_MARGIN_S) * 1000)
+            session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {most_ms}"))
+        return session

@@ -34,7 +34,7 @@ class HttpRuns:
         A run without effects does not wait for its record. Raises Busy, ExecutorGone, NotFound, the database's errors.
         """
         cause = Cause(UUID(event["trace_id"]), event["depth"])
-        effects = self.effects.of(app, cause, self.settings.handler_wall_ms / 1000)
+        effects = self.effects.of(app, cause)
         try:
             run = self.runner.run(
                 app,

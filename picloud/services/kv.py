@@ -1,8 +1,8 @@
 """An app's store: what `ctx.kv` and the admin API do. Everything happens in the caller's transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, text
@@ -10,9 +10,10 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Session
 
 from picloud.domain.errors import Conflict, invalid
-from picloud.domain.kv import KvChange, KvOp, check_names, encode, same
+from picloud.domain.kv import KvChange, KvOp, after_all_with, check_names, encode, same
 from picloud.domain.text import storable
 from picloud.models import KvEntry
+from picloud.services.kv_usage import KvGrowth, KvQuota
 
 LIST_MAX = 1_000
 MAX_TTL_S = 10 * 365 * 86_400.0
@@ -37,34 +38,29 @@ _UPDATE = text("""
     WHERE app_id = :app_id AND collection = :collection AND key = :key
 """)
 _DELETE = text("DELETE FROM kv_entries WHERE app_id = :app_id AND collection = :collection AND key = :key")
-_COUNT = text("""
-    INSERT INTO kv_usage AS u (app_id, entries, size_bytes) VALUES (:app_id, :entries, :size_bytes)
-    ON CONFLICT (app_id) DO UPDATE SET entries = u.entries + :entries, size_bytes = u.size_bytes + :size_bytes
-    RETURNING entries, size_bytes
-""")
 
 
-@dataclass(frozen=True, slots=True)
-class KvQuota:
-    """What an app's store may hold, and one value of it."""
+class Watcher(Protocol):
+    """Whoever wants to know what changes."""
 
-    entries: int
-    size_bytes: int
-    value_bytes: int
+    def watches(self, collection: str, key: str) -> bool:
+        """Whether some change of this entry may concern it."""
+
+    def kv_changed(self, change: KvChange) -> None:
+        """In the transaction of the change, after it. What it raises undoes the change, and what it did itself."""
 
 
 class KvService:
-    """`changed` is called for every change, in its transaction. Call `count` before the commit: it holds the quota."""
+    """What is written adds to `growth`, which has to be booked before the commit: that holds the quota."""
 
     def __init__(
-        self, session: Session, app_id: UUID, quota: KvQuota, changed: Callable[[KvChange], None] | None = None
+        self, session: Session, app_id: UUID, quota: KvQuota, growth: KvGrowth, watcher: Watcher | None = None
     ) -> None:
         self._session = session
         self._app_id = app_id
         self._quota = quota
-        self._changed = changed
-        self._entries_delta = 0
-        self._bytes_delta = 0
+        self._growth = growth
+        self._watcher = watcher
 
     def get(self, collection: str, key: str) -> KvEntry | None:
         """The entry, or None. Raises Invalid."""
@@ -86,6 +82,8 @@ class KvService:
         query = select(KvEntry).where(KvEntry.app_id == self._app_id, KvEntry.collection == collection, _present())
         if prefix:
             query = query.where(KvEntry.key >= prefix, func.starts_with(KvEntry.key, prefix))
+            if (end := after_all_with(prefix)) is not None:
+                query = query.where(KvEntry.key < end)
         if after is not None:
             query = query.where(KvEntry.key > after)
         fresh = query.order_by(KvEntry.key).limit(limit).execution_options(populate_existing=True)
@@ -108,13 +106,16 @@ class KvService:
         return old is not ABSENT
 
     def incr(self, collection: str, key: str, by: float = 1) -> float:
-        """The sum; an entry that isn't there counts as 0. Raises Invalid, Conflict for a value that is no number."""
+        """The sum; an entry that isn't there counts as 0. Raises Invalid; Conflict for a value that is no number."""
 
         def add(old: Any) -> Any:
             number = 0 if old is ABSENT else old
             if isinstance(number, bool) or not isinstance(number, int | float):
                 raise Conflict(f"{collection}/{key} holds {type(number).__name__}, which can't be added to.")
-            return number + by
+            try:
+                return number + by
+            except OverflowError:
+                raise invalid("/value", "would be too large a number") from None
 
         total: float = self._change(collection, key, add, keep_ttl=True)[1]
         return total
@@ -131,22 +132,6 @@ class KvService:
         self._change(collection, key, swap, keep_ttl=True)
         return swapped
 
-    def count(self) -> None:
-        """Book what was written. Raises Conflict when the app then holds more than its quota."""
-        entries, size_bytes = self._entries_delta, self._bytes_delta
-        if not entries and not size_bytes:
-            return
-        self._entries_delta = self._bytes_delta = 0
-        values = {"app_id": self._app_id, "entries": entries, "size_bytes": size_bytes}
-        usage = self._session.execute(_COUNT, values).one()
-        self._hold("entries", usage.entries, self._quota.entries, entries)
-        self._hold("bytes", usage.size_bytes, self._quota.size_bytes, size_bytes)
-
-    @staticmethod
-    def _hold(what: str, used: int, most: int, grew: int) -> None:
-        if used > most and grew > 0:
-            raise Conflict(f"The app's store would hold {used} {what}; {most} may be.", code="kv_quota")
-
     def _change(
         self,
         collection: str,
@@ -161,26 +146,37 @@ class KvService:
         if ttl_s is not None and not 0 < ttl_s <= MAX_TTL_S:
             raise invalid("/ttl_s", f"has to be above 0 and at most {MAX_TTL_S:g}")
         at = {"app_id": self._app_id, "collection": collection, "key": key}
+        life = {"ttl_s": ttl_s, "keep_ttl": keep_ttl}
+        if self._watcher is None or not self._watcher.watches(collection, key):
+            return self._decided(at, decide, life)
+        grown = replace(self._growth)
+        try:
+            with self._session.begin_nested():
+                old, new = self._decided(at, decide, life)
+                if new is not _KEEP:
+                    self._watcher.kv_changed(_change_of(collection, key, old, new))
+        except BaseException:
+            self._growth.entries, self._growth.size_bytes = grown.entries, grown.size_bytes
+            raise
+        return old, new
+
+    def _decided(self, at: dict[str, Any], decide: Callable[[Any], Any], life: dict[str, Any]) -> tuple[Any, Any]:
+        """The old value and the new one, which is written, or _KEEP."""
         while True:
             row = self._session.execute(_LOCK, at).one_or_none()
             old = ABSENT if row is None or row.expired else row.value
             new = decide(old)
             if new is _KEEP or (old is ABSENT and new is ABSENT):
-                return old, old
-            if self._write(at, row, old, new, {"ttl_s": ttl_s, "keep_ttl": keep_ttl and old is not ABSENT}):
-                break
-        if self._changed is not None:
-            op = KvOp.INSERT if old is ABSENT else KvOp.DELETE if new is ABSENT else KvOp.UPDATE
-            shown = [None if value is ABSENT else value for value in (new, old)]
-            self._changed(KvChange(op, collection, key, *shown))
-        return old, new
+                return old, _KEEP
+            if self._write(at, row, old, new, life | {"keep_ttl": life["keep_ttl"] and old is not ABSENT}):
+                return old, new
 
     def _write(self, at: dict[str, Any], row: Row[Any] | None, old: Any, new: Any, life: dict[str, Any]) -> bool:
         """False where somebody else has inserted the entry meanwhile."""
         before = row.size_bytes if row is not None else 0
         if new is ABSENT:
             self._session.execute(_DELETE, at)
-            self._book(-1, -before)
+            self._growth.add(-1, -before)
             return True
         encoded = encode(new, self._quota.value_bytes)
         size_bytes = len(encoded) + len(at["key"].encode())
@@ -190,12 +186,14 @@ class KvService:
                 return False
         else:
             self._session.execute(_UPDATE, values | {"version": 1 if old is ABSENT else row.version + 1})
-        self._book(int(row is None), size_bytes - before)
+        self._growth.add(int(row is None), size_bytes - before)
         return True
 
-    def _book(self, entries: int, size_bytes: int) -> None:
-        self._entries_delta += entries
-        self._bytes_delta += size_bytes
+
+def _change_of(collection: str, key: str, old: Any, new: Any) -> KvChange:
+    op = KvOp.INSERT if old is ABSENT else KvOp.DELETE if new is ABSENT else KvOp.UPDATE
+    value, old_value = (None if value is ABSENT else value for value in (new, old))
+    return KvChange(op, collection, key, value, old_value)
 
 
 def _present() -> ColumnElement[bool]:

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause
 from sqlalchemy.orm import Session
 
-from picloud.domain.delivery import MAX_DEPTH, RetryPolicy
-from picloud.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from picloud.domain.delivery import RetryPolicy, check_depth
+from picloud.domain.errors import Conflict, NotFound, Unavailable
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind
 from picloud.services import outbox_sql as sql
@@ -123,8 +123,7 @@ def enqueue_values(
     order_key: str | None = None,
 ) -> dict[str, Any]:
     """The parameters of ENQUEUE, with new ids. Raises Invalid when too many events cause each other in a row."""
-    if depth > MAX_DEPTH:
-        raise Invalid(f"The event would be number {depth} in a row that cause each other; {MAX_DEPTH} may.")
+    check_depth(depth)
     event_id = uuid7()
     return {
         "id": uuid7(),

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from threading import Event
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 
 from picloud.domain.ids import uuid7
-from picloud.sandbox_pool.driver import HostCalls
 from picloud.sandbox_pool.job import Job
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome
@@ -20,6 +20,15 @@ from picloud.settings import Settings
 
 _PER_EVENT = "per_event"
 _encode = msgspec.json.Encoder().encode
+
+
+class Host(Protocol):
+    """Answers the calls of a run: see `picloud.sandbox_pool.driver.HostCalls`."""
+
+    def __call__(self, verb: str, args: Mapping[str, Any]) -> Any: ...
+
+    def bound(self, wall_s: float) -> None:
+        """Told before the run: how long it may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,8 @@ class Runner:
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
         self._settings = settings
+        self.used = Event()
+        """Set by every run. Who wants to know of the next one clears it."""
 
     def run(
         self,
@@ -50,22 +61,26 @@ class Runner:
         event: Mapping[str, Any],
         principal: str | None,
         wall_ms: int,
-        wait_s: float,
-        host: HostCalls | None = None,
+        wait_s: float | None,
+        host: Host | None = None,
     ) -> RunResult:
-        """Run the active version of an endpoint script. Waits for a worker for at most `wait_s`.
+        """Run the active version of an endpoint script. Waits for a worker for at most `wait_s`; None: in a call of
+        another run, which waits for this one and lends it its place.
 
         `event` holds `id`, `kind`, `attempt`, `occurred_at`, `trace_id`, `depth` and the part named after the kind; a
         part that is JSON already may be a `msgspec.Raw`. `principal` is what `ctx.principal` shows: an email address.
         Raises Busy, and NotFound where the app has no such endpoint.
         """
+        self.used.set()
         code = app.bundle(script_id)
         script = app.scripts[script_id]
         context = {"app": app.slug, "script": script.name, "version": script.version, "principal": principal}
         limits = self._limits(wall_ms, app.limits, script.limits)
         job = Job(str(app.app_id), code, _encode(event), context, limits, app.isolation == _PER_EVENT)
+        if host is not None:
+            host.bound(limits.wall_ms / 1000)
         started_at = datetime.now(UTC)
-        outcome = self._pool.run(job, host, wait_s=wait_s)
+        outcome = self._pool.run_below(job, host) if wait_s is None else self._pool.run(job, host, wait_s=wait_s)
         return RunResult(uuid7(), app.app_id, script_id, script.name, script.version, started_at, outcome)
 
     def _limits(self, wall_ms: int, *narrower: Mapping[str, int]) -> Limits:

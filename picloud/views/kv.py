@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import msgspec
@@ -7,9 +9,8 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.errors import NotFound
 from picloud.models import KvEntry
-from picloud.services.app_events import AppEvents, Cause
-from picloud.services.kv import KvQuota, KvService
-from picloud.settings import Settings
+from picloud.services.kv import KvService
+from picloud.services.kv_usage import KvGrowth, KvQuota
 from picloud.views.api import api, json_body, page_limit, path_text, query_text, runtime
 
 
@@ -54,31 +55,38 @@ def read(request: Request) -> dict[str, Any]:
 
 @api("kv_entry", "PUT", Capability.KV_WRITE)
 def put(request: Request) -> dict[str, Any]:
+    """Sync triggers that the change sets off have run when this answers; if one fails, nothing is changed."""
     body = json_body(request, NewValue)
-    kv = _kv(request)
-    kv.set(path_text(request, "collection"), path_text(request, "key"), body.value, body.ttl_s)
-    kv.count()
+    with _writing(request) as kv:
+        kv.set(path_text(request, "collection"), path_text(request, "key"), body.value, body.ttl_s)
     return shape(_entry(request, kv))
 
 
 @api("kv_entry", "DELETE", Capability.KV_WRITE)
 def delete(request: Request) -> Response:
-    kv = _kv(request)
-    if not kv.delete(path_text(request, "collection"), path_text(request, "key")):
-        raise NotFound("There is no such entry.")
-    kv.count()
+    """As for PUT."""
+    with _writing(request) as kv:
+        if not kv.delete(path_text(request, "collection"), path_text(request, "key")):
+            raise NotFound("There is no such entry.")
     return Response(status=204)
 
 
-def quota(settings: Settings) -> KvQuota:
-    return KvQuota(settings.kv_max_entries, settings.kv_max_bytes, settings.kv_value_max_bytes)
+@contextmanager
+def _writing(request: Request) -> Iterator[KvService]:
+    """The store, to change something in it. Raises Unavailable where too many wait for handlers already."""
+    made_of = runtime(request)
+    app = made_of.app_codes.by_id(request.context.app.id)
+    effects = made_of.effects.by_hand(app, request.db)
+    request.add_finished_callback(lambda _: effects.close())
+    waits = app.triggers.agree_on_kv(path_text(request, "collection"), path_text(request, "key"))
+    with made_of.callers.seat() if waits else nullcontext():
+        yield effects.kv()
+    effects.book()
 
 
 def _kv(request: Request) -> KvService:
-    made_of, app_id = runtime(request), request.context.app.id
-    triggers = made_of.app_codes.by_id(app_id).triggers
-    events = AppEvents(request.db, app_id, triggers, Cause.by_hand(), backlog_max=made_of.settings.backlog_max)
-    return KvService(request.db, app_id, quota(made_of.settings), events.kv_changed)
+    """The store, to read."""
+    return KvService(request.db, request.context.app.id, KvQuota.of(runtime(request).settings), KvGrowth())
 
 
 def _entry(request: Request, kv: KvService) -> KvEntry:

@@ -27,8 +27,10 @@ from picloud.services.changes import code_changed
 from picloud.services.effects import EffectsFactory
 from picloud.services.outbox import OutboxService
 from picloud.services.principals import Principal
+from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner, RunResult
 from picloud.services.sessions import session_factory
+from picloud.services.sync_runs import SyncRuns
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
 
@@ -87,6 +89,7 @@ class World:
     engine: Engine
     pool: Pool
     settings: Settings
+    recorder: Recorder
     app_id: UUID = field(default_factory=uuid7)
     user_id: UUID = field(default_factory=uuid7)
 
@@ -109,7 +112,8 @@ class World:
     def _node(self, settings: Settings) -> Node:
         wakeup, codes, gate = Wakeup(), AppCodeCache(self.engine), Gate(self.pool, settings)
         sessions = session_factory(self.engine, wakeup, codes.invalidate)
-        effects = EffectsFactory(sessions, MasterKey(b"k" * 32), settings)
+        sync_runs = SyncRuns(gate, settings.sandbox_workers)
+        effects = EffectsFactory(sessions, MasterKey(b"k" * 32), settings, sync_runs, self.recorder)
         dispatcher = Dispatcher(self.engine, gate, codes, wakeup, settings, effects)
         return Node(wakeup, codes, sessions, dispatcher, gate)
 
@@ -201,6 +205,13 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, sandbox_workers=2, sandbox_wait_s=20, handler_cpu_ms=2_000)
 
 
+@pytest.fixture(scope="session")
+def recorder(engine: Engine) -> Iterator[Recorder]:
+    recorder = Recorder(engine)
+    yield recorder
+    recorder.close()
+
+
 @pytest.fixture
-def world(engine: Engine, pool: Pool, settings: Settings) -> World:
-    return World(engine, pool, settings)
+def world(engine: Engine, pool: Pool, settings: Settings, recorder: Recorder) -> World:
+    return World(engine, pool, settings, recorder)

@@ -1,0 +1,40 @@
+"""Takes the secrets that a run has read out of what is kept of it."""
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from typing import Any
+
+from picloud.sandbox_pool.outcome import ErrorInfo, Outcome
+
+MASK = "***"
+
+
+def mask(outcome: Outcome, secrets: Collection[str]) -> None:
+    """In logs, error, stored result and reason. What an HTTP caller is answered is the handler's own affair."""
+    if not secrets:
+        return
+    for entry in outcome.logs:
+        entry["message"], entry["fields"] = masked(entry["message"], secrets), masked(entry["fields"], secrets)
+    if outcome.error is not None:
+        outcome.error = ErrorInfo(**masked(asdict(outcome.error), secrets))
+    if outcome.control is not None:
+        outcome.control = replace(outcome.control, reason=masked(outcome.control.reason, secrets))
+    if outcome.result is not None:
+        result = masked(json.loads(outcome.result), secrets)
+        outcome.result = json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def masked(value: Any, secrets: Collection[str]) -> Any:
+    """`value` with every secret in any of its strings replaced, the longest first: one may be part of another."""
+    return _masked(value, sorted(secrets, key=len, reverse=True))
+
+
+def _masked(value: Any, secrets: Collection[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, dict):
+        return {_masked(key, secrets): _masked(item, secrets) for key, item in value.items()}
+    return [_masked(item, secrets) for item in value] if isinstance(value, list | tuple) else value
