@@ -3,6 +3,7 @@
 from picloud.models.api_key import ApiKey
 from picloud.models.app import App, AppMember
 from picloud.models.app_domain import AppDomain
+from picloud.models.audit_event import AuditEvent
 from picloud.models.base import Base
 from picloud.models.cron_trigger import CronTriggerDetails
 from picloud.models.dead_letter import DeadLetter
@@ -19,8 +20,12 @@ from picloud.models.queue_trigger import QueueTriggerDetails
 from picloud.models.route import Route
 from picloud.models.script import Script, ScriptVersion
 from picloud.models.secret import Secret
+from picloud.models.setup_link import SetupLink
+from picloud.models.sign_in_attempt import SignInAttempts
 from picloud.models.trigger import Trigger
 from picloud.models.user import User
+from picloud.models.user_session import UserSession
+from picloud.models.user_totp import UserTotp
 
 __all__ = [
     "NODE_EPOCH",
@@ -28,6 +33,7 @@ __all__ = [
     "App",
     "AppDomain",
     "AppMember",
+    "AuditEvent",
     "Base",
     "CronTriggerDetails",
     "DeadLetter",
@@ -48,6 +54,10 @@ __all__ = [
     "Script",
     "ScriptVersion",
     "Secret",
+    "SetupLink",
+    "SignInAttempts",
     "Trigger",
     "User",
+    "UserSession",
+    "UserTotp",
 ]
