@@ -1,6 +1,5 @@
 """What is told of an exception: type, message, line, and a traceback of the app's own scripts."""
 
-import traceback
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
@@ -45,11 +44,13 @@ def _message(error: BaseException) -> str:
 
 def _places(trace: TracebackType | None, sources: Mapping[str, str]) -> list[tuple[str, int, str]]:
     """(script, line, function) of each of the app's own frames, outermost first."""
-    return [
-        (frame.f_code.co_filename, line, frame.f_code.co_name)
-        for frame, line in traceback.walk_tb(trace)
-        if frame.f_code.co_filename in sources
-    ]
+    places = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename in sources:
+            places.append((code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return places
 
 
 def _text(error: BaseException, message: str, places: list[tuple[str, int, str]], sources: Mapping[str, str]) -> str:

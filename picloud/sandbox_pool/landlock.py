@@ -2,7 +2,7 @@
 
 import ctypes
 import os
-from collections.abc import Sequence
+import struct
 
 from picloud.sandbox_pool import libc
 
@@ -20,8 +20,7 @@ class Ruleset:
         """Raises OSError where the kernel has no Landlock."""
         self.abi = libc.syscall("landlock_create_ruleset", None, ctypes.c_size_t(0), _VERSION)
         attributes = _attributes(self.abi)
-        array = (ctypes.c_uint64 * len(attributes))(*attributes)
-        self._fd = libc.syscall("landlock_create_ruleset", ctypes.byref(array), ctypes.c_size_t(8 * len(attributes)), 0)
+        self._fd = libc.syscall("landlock_create_ruleset", attributes, ctypes.c_size_t(len(attributes)), 0)
 
     def enter(self) -> None:
         """For good. Raises OSError."""
@@ -29,7 +28,8 @@ class Ruleset:
         os.close(self._fd)
 
 
-def _attributes(abi: int) -> Sequence[int]:
+def _attributes(abi: int) -> bytes:
     """struct landlock_ruleset_attr, in the size that this version knows."""
     files = (1 << _FILE_RIGHTS[min(abi, len(_FILE_RIGHTS)) - 1]) - 1
-    return [files, *([_NET_RIGHTS] if abi >= 4 else []), *([_SCOPES] if abi >= 6 else [])]
+    values = [files, *([_NET_RIGHTS] if abi >= 4 else []), *([_SCOPES] if abi >= 6 else [])]
+    return struct.pack(f"={len(values)}Q", *values)

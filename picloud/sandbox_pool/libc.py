@@ -50,8 +50,7 @@ def drop_capabilities() -> None:
         except OSError:
             break  # past the last one, or without the right to: then no_new_privs must do
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
-    nothing = ctypes.create_string_buffer(24)
+    header, nothing = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24)
     syscall("capset", header, nothing)
 
 

@@ -6,6 +6,7 @@ innocently. For anything else, for a foreign architecture and for x32, the proce
 
 import ctypes
 import errno
+import functools
 import os
 import struct
 from collections.abc import Iterable, Mapping
@@ -45,6 +46,7 @@ Step = tuple[int, int, int, int]
 """One instruction: code, jump if true, jump if false, operand."""
 
 
+@functools.cache
 def program(machine: str) -> bytes:
     """The filter for `machine` (as of uname -m). Raises OSError for one that PiCloud doesn't know."""
     if machine not in MACHINES:
@@ -99,7 +101,7 @@ _CHECKS: Mapping[str, list[Step]] = {
 
 
 class _Program(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
 
 class Filter:
@@ -107,8 +109,7 @@ class Filter:
 
     def __init__(self) -> None:
         code = program(os.uname().machine)
-        self._code = ctypes.create_string_buffer(code, len(code))
-        self._program = _Program(len(code) // 8, ctypes.addressof(self._code))
+        self._program = _Program(len(code) // 8, code)
         self._pointer: Any = ctypes.byref(self._program)
 
     def install(self) -> None:

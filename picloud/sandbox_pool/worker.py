@@ -27,7 +27,8 @@ _BUILTINS = handler_builtins()
 """Made before the fork: to count a reference to each of these, all over the memory, would cost a worker half a MB."""
 _MAX = 0xFFFFFFFF
 _CAPS: dict[int, int] = {Kind.COMPILE: _MAX, Kind.LOAD: _MAX, Kind.CONTEXT: _MAX, Kind.EVENT: _MAX, Kind.PROBE: _MAX}
-_BALLAST_BYTES = 256 * 1024
+_BALLAST = [bytes(256 * 1024)]
+"""Room for the report when memory runs out: made before the fork, so that a worker owns none of it until then."""
 
 
 class Worker:
@@ -40,7 +41,6 @@ class Worker:
         self._sources: dict[str, str] = {}
         self._entry = ""
         self._context: dict[str, Any] = {}
-        self._ballast: bytes | None = bytes(_BALLAST_BYTES)  # room for the report when memory runs out; never touched
         self._actions: dict[int, Callable[[bytes], None]] = {
             Kind.COMPILE: self._compile,
             Kind.LOAD: self._load,
@@ -110,7 +110,8 @@ class Worker:
             finally:
                 alarm.armed = False
         except BaseException as error:
-            self._ballast = None
+            if isinstance(error, MemoryError):
+                _BALLAST.clear()
             kind, answer = Kind.FAILED, self._failed(error)
         if is_spent():
             self._channel.send(Kind.SPENT, b"")

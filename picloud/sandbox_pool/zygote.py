@@ -21,6 +21,7 @@ from picloud.sandbox_pool import libc, worker, zones
 from picloud.sandbox_pool.confinement import Confinement, Size
 from picloud.sandbox_pool.namespaces import drop_root, empty_root, enter_without_pids
 from picloud.sandbox_pool.rehearsal import rehearse
+from picloud.sandbox_pool.seccomp import program
 
 REQUEST_BYTES = 4_096
 NICE = 5
@@ -29,11 +30,15 @@ _PAGE_BYTES = resource.getpagesize()
 
 
 def prepare() -> None:
-    """All that workers share. Collected and frozen at the end: a later collection would write to every object, and so
-    split the memory of those that share it."""
+    """All that workers share; nothing can be imported any more. Collected and frozen at the end: a later collection
+    would write to every object, and so split the memory of those that share it."""
     warnings.simplefilter("ignore")  # there is nowhere to show one
     zones.load()
     rehearse()
+    with contextlib.suppress(OSError):  # of a machine that isn't known: `Confinement` will say so
+        program(os.uname().machine)
+    sys.path.clear()
+    sys.path_importer_cache.clear()
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -55,8 +60,6 @@ def _descend(namespaces: tuple[str, ...]) -> tuple[str, ...]:
         os.nice(NICE)
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write(OOM_SCORE)
-    sys.path.clear()
-    sys.path_importer_cache.clear()
     was_root = os.geteuid() == 0
     if was_root and not namespaces:
         drop_root()
