@@ -32,6 +32,14 @@ class DispatchMode(StrEnum):
     SYNC = "sync"
 
 
+class Priority(StrEnum):
+    """Which of an app's deliveries go first, in this order. Between apps it says nothing."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 SYNC_KINDS = frozenset({TriggerKind.KV, TriggerKind.EMAIL})
 
 

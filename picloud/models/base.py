@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, MetaData, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, MetaData, SmallInteger, Text, func
 from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -23,6 +23,7 @@ CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
 # json, not jsonb, for what comes from outside and is never searched: it keeps NUL escapes and costs less to write.
 Json = Annotated[Any, mapped_column(JSON(none_as_null=True))]
 BigInt = Annotated[int, mapped_column(BigInteger)]
+SmallInt = Annotated[int, mapped_column(SmallInteger)]
 
 
 class Base(DeclarativeBase):

@@ -5,13 +5,14 @@ from sqlalchemy import ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from picloud.domain.kinds import EventKind
-from picloud.models.base import Base, BigInt, CreatedAt, Id, one_of
+from picloud.models.base import Base, BigInt, CreatedAt, Id, SmallInt, one_of
 
 
 class DeliveryColumns:
     """What a delivery carries from the outbox to the dead letters: nothing is resolved at dispatch time.
 
     `policy_attempts`: how many attempts the policy grants, and each replay again; `max_attempts` is where they end.
+    `priority`: the place of the trigger's among the members of Priority.
     """
 
     app_id: Mapped[UUID] = mapped_column(ForeignKey("apps.id", ondelete="CASCADE"))
@@ -25,6 +26,7 @@ class DeliveryColumns:
     backoff_base_s: Mapped[float]
     backoff_cap_s: Mapped[float]
     timeout_s: Mapped[float]
+    priority: Mapped[SmallInt] = mapped_column(server_default="1")
 
 
 class Outbox(DeliveryColumns, Base):
@@ -38,7 +40,10 @@ class Outbox(DeliveryColumns, Base):
     __tablename__ = "outbox"
     __table_args__ = (
         one_of("source_kind", EventKind),
-        Index("ix_outbox_due_id", "due", "id"),
+        # What waits, in the order of its claims; and what nodes hold. A claim moves a row from one to the other.
+        Index("ix_outbox_waiting", "app_id", "script_id", "priority", "due", "id", postgresql_where="epoch IS NULL"),
+        Index("ix_outbox_due", "due", postgresql_where="epoch IS NULL"),
+        Index("ix_outbox_held", "due", "app_id", "script_id", postgresql_where="epoch IS NOT NULL"),
         Index("ix_outbox_app_id_id", "app_id", "id"),
         Index("ix_outbox_order", "trigger_id", "order_key", "id", postgresql_where="order_key IS NOT NULL"),
         Index(
@@ -59,7 +64,7 @@ class Outbox(DeliveryColumns, Base):
     )
 
     id: Mapped[Id]
-    script_id: Mapped[UUID] = mapped_column(ForeignKey("scripts.id"), index=True)
+    script_id: Mapped[UUID] = mapped_column(ForeignKey("scripts.id"))
     due: Mapped[datetime] = mapped_column(server_default=func.now())
     epoch: Mapped[BigInt | None]
     order_key: Mapped[str | None]
