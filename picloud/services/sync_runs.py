@@ -150,10 +150,9 @@ def _record(call: SyncCall, run: RunResult, event: Mapping[str, Any]) -> None:
 def _reason(outcome: Outcome) -> str:
     error = outcome.error
     if error is None:
-        control = outcome.control
-        return f"{control.kind}: {control.reason}" if control else outcome.status.value
-    if error.type == SyncTriggerFailed.__name__:
-        return error.message  # names what it came of
+        return outcome.status.value
+    if outcome.control or error.type == SyncTriggerFailed.__name__:
+        return error.message  # what the handler asked for, or whose veto it did not catch
     return f"{error.type}: {error.message}"
 
 

@@ -16,6 +16,7 @@ from picloud.process import Process
 from picloud.services.api_keys import ApiKeyService
 from picloud.services.users import UserService
 from picloud.settings import Settings
+from tests.functional.bench import Bench
 from tests.functional.client import Client, unique
 
 
@@ -58,6 +59,11 @@ def app(process: Process) -> TestApp:
 @pytest.fixture(scope="session")
 def owner(process: Process, app: TestApp) -> Client:
     return Client(app, make_key(process, InstanceRole.OWNER))
+
+
+@pytest.fixture
+def bench(owner: Client, app: TestApp) -> Bench:
+    return Bench(owner, app)
 
 
 @pytest.fixture
