@@ -43,6 +43,14 @@ class Priority(StrEnum):
 SYNC_KINDS = frozenset({TriggerKind.KV, TriggerKind.EMAIL})
 
 
+class AttachmentPolicy(StrEnum):
+    """What becomes of a mail's attachments: kept, only named in the event, or left out of it."""
+
+    STORE = "store"
+    META = "meta"
+    DROP = "drop"
+
+
 class ScriptKind(StrEnum):
     """An endpoint has a handler and can be a target; a module is imported by the app's other scripts."""
 

@@ -8,9 +8,11 @@ from picloud.models.base import Base
 from picloud.models.cron_trigger import CronTriggerDetails
 from picloud.models.dead_letter import DeadLetter
 from picloud.models.dead_letter_trigger import DeadLetterTriggerDetails
+from picloud.models.email_attachment import EmailAttachment
 from picloud.models.email_trigger import EmailTriggerDetails, InboundDedupeKey, InboundSecret
 from picloud.models.event import Event
 from picloud.models.execution import Execution, ExecutionStatus
+from picloud.models.inbound_request import InboundCounter, InboundRequest
 from picloud.models.kv_entry import KvEntry, KvUsage
 from picloud.models.kv_trigger import KvTriggerDetails
 from picloud.models.master_key import KnownMasterKey
@@ -38,11 +40,14 @@ __all__ = [
     "CronTriggerDetails",
     "DeadLetter",
     "DeadLetterTriggerDetails",
+    "EmailAttachment",
     "EmailTriggerDetails",
     "Event",
     "Execution",
     "ExecutionStatus",
+    "InboundCounter",
     "InboundDedupeKey",
+    "InboundRequest",
     "InboundSecret",
     "KnownMasterKey",
     "KvEntry",

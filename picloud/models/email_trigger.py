@@ -4,16 +4,23 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from picloud.models.base import Base, CreatedAt, Id
+from picloud.domain.kinds import AttachmentPolicy
+from picloud.models.base import Base, CreatedAt, Id, one_of
 
 
 class EmailTriggerDetails(Base):
     __tablename__ = "email_trigger_details"
-    __table_args__ = (CheckConstraint("ack_status IN (200, 202)", name="ack_status"),)
+    __table_args__ = (
+        CheckConstraint("ack_status IN (200, 202)", name="ack_status"),
+        one_of("attachments", AttachmentPolicy),
+    )
 
     trigger_id: Mapped[UUID] = mapped_column(ForeignKey("triggers.id", ondelete="CASCADE"), primary_key=True)
     provider: Mapped[str]
     ack_status: Mapped[int]
+    attachments: Mapped[str] = mapped_column(server_default=AttachmentPolicy.STORE)
+    quiet_after_s: Mapped[float | None]
+    """Without a mail for so long the trigger shows a condition."""
 
 
 class InboundSecret(Base):

@@ -11,7 +11,12 @@ from sqlalchemy import Connection, text
 
 from picloud.domain.ids import lower_bound
 
-PARTITIONED: Mapping[str, str] = {"events": "id", "executions": "id", "inbound_dedupe_keys": "delivery_id"}
+PARTITIONED: Mapping[str, str] = {
+    "events": "id",
+    "executions": "id",
+    "inbound_dedupe_keys": "delivery_id",
+    "email_attachments": "id",
+}
 """The tables, and the column that tells the day."""
 DAYS_AHEAD = 7
 
@@ -35,6 +40,10 @@ class Day:
     @property
     def name(self) -> str:
         return f"{self.table}_{self.date:%Y%m%d}"
+
+    @property
+    def next_date(self) -> datetime:
+        return self.date + timedelta(days=1)
 
 
 def today(connection: Connection) -> datetime:
