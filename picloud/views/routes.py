@@ -10,6 +10,7 @@ APP = ADMIN + "/apps/{app}"
 PUBLIC_ROUTES = {
     "healthz": "/healthz",
     "readyz": "/readyz",
+    "openapi": "/api/v1/openapi.json",
     "email_inbound": "/api/v1/email-inbound/{app_id}/{trigger_id}",
     "email_inbound_other": "/api/v1/email-inbound/*rest",
     "tls_ask": "/internal/tls-ask",
@@ -59,7 +60,7 @@ APP_ROUTES = {
     "replay_dead_letter": APP + "/dead-letters/{id}/replay",
 }
 
-UNMANAGED_PREFIXES = ("/healthz", "/readyz", "/internal/", "/api/v1/email-inbound/", "/run/")
+UNMANAGED_PREFIXES = ("/healthz", "/readyz", "/internal/", "/api/v1/openapi.json", "/api/v1/email-inbound/", "/run/")
 """Without a transaction around the request: they run handlers, wait, or have to work without the database."""
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from webtest import TestApp
 
+from tests.functional.conformance import check_conforms
+
 _numbers = itertools.count(1)
 
 ADMIN = "/api/v1/admin"
@@ -34,7 +36,9 @@ class Client:
         assert response.status_int == status, (method, path, response.status, response.text[:2000])
         if status >= 400:
             check_problem(response)
-        return response.json if response.body else None
+        answer = response.json if response.body else None
+        check_conforms(method, ADMIN + path, status, answer)
+        return answer
 
     def get(self, path: str, status: int = 200) -> Any:
         return self.call("GET", path, status=status)

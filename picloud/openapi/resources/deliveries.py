@@ -1,0 +1,69 @@
+from uuid import UUID
+
+import msgspec
+
+from picloud.domain.delivery import DeliveryState
+from picloud.domain.kinds import EventKind
+from picloud.models import ExecutionStatus
+from picloud.openapi.operation import PAGE, Moment, Operation, Query, Resource, page
+from picloud.openapi.resources.executions import RunError
+
+
+class Attempt(msgspec.Struct):
+    """One try. `manual`: somebody asked for it."""
+
+    attempt: int
+    started_at: Moment
+    status: ExecutionStatus
+    error: RunError | None
+    execution_id: UUID
+    manual: bool
+
+
+class Delivery(msgspec.Struct):
+    """One event on its way to one script. `due_at`: when it is tried next; null for one that runs or has ended."""
+
+    id: UUID
+    kind: EventKind
+    trigger_id: UUID | None
+    script: str
+    state: DeliveryState
+    attempt: int
+    max_attempts: int
+    due_at: Moment | None
+    event_id: UUID
+    trace_id: UUID | None
+    attempts: list[Attempt]
+
+
+DELIVERIES = Resource(
+    "deliveries",
+    "Events on their way to scripts, with their attempts.",
+    (
+        Operation(
+            route="deliveries",
+            method="GET",
+            id="list_deliveries",
+            summary="List an app's deliveries, newest first",
+            query=(*PAGE, Query("state", DeliveryState, "Only in this state.")),
+            answers={200: page(Delivery, "DeliveryPage")},
+        ),
+        Operation(
+            route="delivery", method="GET", id="get_delivery", summary="Show a delivery", answers={200: Delivery}
+        ),
+        Operation(
+            route="retry_delivery",
+            method="POST",
+            id="retry_delivery",
+            summary="Try a waiting delivery now",
+            answers={202: Delivery},
+        ),
+        Operation(
+            route="cancel_delivery",
+            method="POST",
+            id="cancel_delivery",
+            summary="Cancel a waiting delivery",
+            answers={200: Delivery},
+        ),
+    ),
+)

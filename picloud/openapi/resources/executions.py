@@ -1,0 +1,88 @@
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from picloud.domain.kinds import EventKind
+from picloud.models import ExecutionStatus
+from picloud.openapi.operation import PAGE, Moment, Operation, Query, Resource, page
+from picloud.openapi.resources.limits import Limits
+
+
+class RunError(msgspec.Struct):
+    """Why a run failed. `line` counts from 1, in `script`; null where it is not known."""
+
+    type: str
+    message: str
+    line: int | None
+    traceback: str
+    script: str | None = None
+
+
+class LogEntry(msgspec.Struct):
+    """What a handler logged or printed. `at_ms` counts from the start of the run."""
+
+    level: str
+    message: str
+    fields: dict[str, Any]
+    at_ms: int
+
+
+class Execution(msgspec.Struct):
+    """One run of one script version for one attempt. `delivery_id`, `trigger_id`: null for a call over HTTP."""
+
+    id: UUID
+    delivery_id: UUID | None
+    trigger_id: UUID | None
+    kind: EventKind
+    script: str
+    version: int | None
+    attempt: int
+    status: ExecutionStatus
+    started_at: Moment
+    wall_ms: float
+    cpu_ms: float
+    memory_peak_bytes: int
+    limits: Limits
+    error: RunError | None
+    trace_id: UUID
+
+
+class FullExecution(Execution):
+    """The execution with what went in and came out. `event` is null when it is older than what is kept."""
+
+    event: Any
+    result: Any
+    logs: list[LogEntry]
+
+
+_FILTER = (
+    Query("script", str, "Only of the script with this name."),
+    Query("version", int, "Only of this version."),
+    Query("status", ExecutionStatus, "Only with this end."),
+    Query("kind", EventKind, "Only for events of this kind."),
+    Query("since", Moment, "Only started at this moment or later."),
+    Query("until", Moment, "Only started before this moment."),
+)
+
+EXECUTIONS = Resource(
+    "executions",
+    "Runs: results, logs, time, CPU, memory.",
+    (
+        Operation(
+            route="executions",
+            method="GET",
+            id="list_executions",
+            summary="List an app's executions, newest first",
+            query=PAGE + _FILTER,
+            answers={200: page(Execution, "ExecutionPage")},
+        ),
+        Operation(
+            route="execution",
+            method="GET",
+            id="get_execution",
+            summary="Show an execution with its event, result and logs",
+            answers={200: FullExecution},
+        ),
+    ),
+)

@@ -1,0 +1,12 @@
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class Limits(msgspec.Struct):
+    """What a run may use. What is not there is limited by the app or the instance."""
+
+    cpu_ms: int | UnsetType = UNSET
+    wall_ms: int | UnsetType = UNSET
+    memory_bytes: int | UnsetType = UNSET
+    output_bytes: int | UnsetType = UNSET
+    log_bytes: int | UnsetType = UNSET

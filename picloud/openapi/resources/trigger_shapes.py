@@ -1,0 +1,83 @@
+"""Triggers as they are answered: what all share, and what a kind adds."""
+
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from picloud.domain.cron import Missed, Overlap
+from picloud.domain.kinds import DispatchMode, EventKind
+from picloud.domain.kv import KvOp
+from picloud.openapi.operation import Moment
+
+
+class _Trigger(msgspec.Struct, kw_only=True):
+    id: UUID
+    app_id: UUID
+    script: str
+    enabled: bool
+    dispatch_mode: DispatchMode
+    max_attempts: int
+    backoff_base_s: float
+    backoff_cap_s: float
+    timeout_s: float
+    registered_by: UUID
+    created_at: Moment
+    updated_at: Moment
+
+
+class KvTrigger(_Trigger, tag_field="kind", tag="kv", kw_only=True):
+    """Runs for changes of the app's store."""
+
+    collection_glob: str
+    key_glob: str
+    ops: list[KvOp]
+
+
+class CronTrigger(_Trigger, tag_field="kind", tag="cron", kw_only=True):
+    """Runs by the clock. `next_times`: when, if nothing is changed."""
+
+    schedule: str
+    timezone: str
+    missed: Missed
+    overlap: Overlap
+    next_at: Moment | None
+    next_times: list[Moment]
+
+
+class EmailTrigger(_Trigger, tag_field="kind", tag="email", kw_only=True):
+    """Runs for mail that is posted to `inbound_url`. `inbound_secret` is in the answer that generated it alone."""
+
+    provider: str
+    ack_status: int
+    has_inbound_secret: bool
+    inbound_url: str
+    inbound_secret: str | UnsetType = UNSET
+
+
+class DeadLetterTrigger(_Trigger, tag_field="kind", tag="dead_letter", kw_only=True):
+    """Runs for deliveries that have ended as dead letters."""
+
+    source_kind: EventKind | None
+    source_trigger_id: UUID | None
+
+
+class QueueTrigger(_Trigger, tag_field="kind", tag="queue", kw_only=True):
+    """Runs for what is sent to a queue of the app."""
+
+    queue: str
+
+
+Trigger = KvTrigger | CronTrigger | EmailTrigger | DeadLetterTrigger | QueueTrigger
+
+
+class RotatedSecret(msgspec.Struct):
+    """An email trigger with its new secret, shown this once where it was generated."""
+
+    id: UUID
+    kind: str
+    provider: str
+    ack_status: int
+    has_inbound_secret: bool
+    inbound_url: str
+    inbound_secret: str | UnsetType = UNSET
