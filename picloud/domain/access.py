@@ -29,12 +29,20 @@ class Capability(StrEnum):
     """See oneself and list the apps one has a role in."""
     SELF_MANAGE_KEYS = "self.manage_keys"
     """List, make and delete one's own API keys."""
+    SELF_MANAGE_SIGN_IN = "self.manage_sign_in"
+    """Change one's own password and second factor, see and end one's own sessions. No key may: who finds one must not
+    be able to keep what it opens."""
+    SELF_READ_AUDIT = "self.read_audit"
+    """See the audit events of the apps that one administers."""
     INSTANCE_MANAGE_USERS = "instance.manage_users"
     INSTANCE_CREATE_APP = "instance.create_app"
+    INSTANCE_READ_AUDIT = "instance.read_audit"
+    """See the audit events of the instance and of all apps."""
     APP_READ = "app.read"
     """See the app itself: name, slug, limits."""
     APP_UPDATE = "app.update"
     APP_DELETE = "app.delete"
+    APP_READ_AUDIT = "app.read_audit"
     APP_READ_MEMBERS = "app.read_members"
     APP_MANAGE_MEMBERS = "app.manage_members"
     APP_READ_TRIGGERS = "app.read_triggers"
@@ -72,6 +80,7 @@ _EDITOR = _VIEWER | {Capability.SCRIPT_WRITE, Capability.ROUTE_WRITE, Capability
 _APP_ADMIN = _EDITOR | {
     Capability.APP_UPDATE,
     Capability.APP_DELETE,
+    Capability.APP_READ_AUDIT,
     Capability.APP_MANAGE_MEMBERS,
     Capability.APP_MANAGE_TRIGGERS,
     Capability.APP_MANAGE_SECRETS,
@@ -79,7 +88,8 @@ _APP_ADMIN = _EDITOR | {
     Capability.KV_WRITE,
     Capability.DELIVERY_MANAGE,
 }
-_MEMBER = frozenset({Capability.SELF_READ, Capability.SELF_MANAGE_KEYS})
+_MEMBER_BY_KEY = frozenset({Capability.SELF_READ, Capability.SELF_MANAGE_KEYS, Capability.SELF_READ_AUDIT})
+_MEMBER = _MEMBER_BY_KEY | {Capability.SELF_MANAGE_SIGN_IN}
 
 APP_GRANTS: Mapping[AppRole, frozenset[Capability]] = {
     AppRole.VIEWER: _VIEWER,
@@ -104,8 +114,8 @@ SCOPE_COVERS: Mapping[Scope, frozenset[Capability]] = {
     Scope.ROUTE_WRITE: _READ | {Capability.ROUTE_READ, Capability.ROUTE_WRITE},
     Scope.DOMAIN_MANAGE: _READ | {Capability.DOMAIN_MANAGE},
     Scope.LOG_READ: _READ | {Capability.LOG_READ},
-    Scope.APP_ADMIN: _MEMBER | _APP_ADMIN,
-    Scope.INSTANCE_ADMIN: frozenset(Capability),
+    Scope.APP_ADMIN: _MEMBER_BY_KEY | _APP_ADMIN,
+    Scope.INSTANCE_ADMIN: frozenset(Capability) - {Capability.SELF_MANAGE_SIGN_IN},
 }
 """What a key with a scope may use, as far as its user has it."""
 

@@ -9,6 +9,7 @@ from picloud.openapi.operation import Operation, Resource
 from picloud.openapi.resources.api_keys import API_KEYS
 from picloud.openapi.resources.app_routes import ROUTES
 from picloud.openapi.resources.apps import APPS
+from picloud.openapi.resources.audit_events import AUDIT_EVENTS
 from picloud.openapi.resources.dead_letters import DEAD_LETTERS
 from picloud.openapi.resources.deliveries import DELIVERIES
 from picloud.openapi.resources.domains import DOMAINS
@@ -20,12 +21,15 @@ from picloud.openapi.resources.me import ME
 from picloud.openapi.resources.members import MEMBERS
 from picloud.openapi.resources.scripts import SCRIPTS
 from picloud.openapi.resources.secrets import SECRETS
+from picloud.openapi.resources.sessions import SESSIONS, SETUP
 from picloud.openapi.resources.triggers import TRIGGERS
 from picloud.openapi.resources.users import USERS
 from picloud.openapi.served import Served, served
 
 RESOURCES: tuple[Resource, ...] = (
     ME,
+    SESSIONS,
+    SETUP,
     USERS,
     API_KEYS,
     APPS,
@@ -39,6 +43,7 @@ RESOURCES: tuple[Resource, ...] = (
     EXECUTIONS,
     DELIVERIES,
     DEAD_LETTERS,
+    AUDIT_EVENTS,
     INBOUND,
     RUN,
     HEALTH,

@@ -68,7 +68,8 @@ def _description(operation: Operation, capability: Capability | None) -> str:
     if capability is None:
         return operation.description or "Open to anybody."
     scopes = [f"`{scope}`" for scope, covered in SCOPE_COVERS.items() if capability in covered]
-    needs = f"Needs the capability `{capability}`; a key also one of the scopes {', '.join(scopes)}."
+    by_key = f"a key also one of the scopes {', '.join(scopes)}" if scopes else "no key has it, only a session"
+    needs = f"Needs the capability `{capability}`; {by_key}."
     return f"{operation.description}\n\n{needs}".lstrip()
 
 

@@ -1,4 +1,4 @@
-"""Pyramid's security policy: an API key says who asks, the context and the capability whether they may."""
+"""Pyramid's security policy: an API key or a session says who asks, the context and the capability whether they may."""
 
 from typing import Any
 
@@ -7,8 +7,10 @@ from pyramid.request import Request, RequestLocalCache
 from pyramid.security import Allowed, Denied
 from zope.interface import implementer
 
-from picloud.domain.access import Capability
+from picloud.domain.access import INSTANCE_GRANTS, Capability
 from picloud.domain.errors import Unauthenticated
+from picloud.domain.kinds import InstanceRole
+from picloud.security.browser import SAFE_METHODS, check_csrf, session_token
 from picloud.security.contexts import AppContext, InstanceContext
 from picloud.services.principals import Principal, PrincipalService
 
@@ -38,7 +40,7 @@ class SecurityPolicy:
             allowed = principal.may(capability, context.role)
         else:
             # A key for one app has nothing to do with the instance.
-            own = capability in (Capability.SELF_READ, Capability.SELF_MANAGE_KEYS)
+            own = capability in INSTANCE_GRANTS[InstanceRole.MEMBER]
             allowed = (
                 isinstance(context, InstanceContext) and principal.may(capability) and (own or not principal.app_id)
             )
@@ -51,9 +53,22 @@ class SecurityPolicy:
         return []
 
     def _load_identity(self, request: Request) -> Principal | None:
+        """Of a key and a cookie the key counts: other sites' pages can make a browser send cookies, but no header."""
         header: str = request.headers.get("Authorization", "")
         if not header:
-            return None
+            return _by_cookie(request)
         if not header.lower().startswith(_BEARER):
             raise Unauthenticated("The Authorization header has to be `Bearer pic_…`.")
         return PrincipalService(request.db).by_key(header[len(_BEARER) :].strip())
+
+
+def _by_cookie(request: Request) -> Principal | None:
+    token = session_token(request)
+    if token is None:
+        return None
+    principal = PrincipalService(request.db).by_session(
+        token, request.registry["picloud.runtime"].settings.session_idle_s
+    )
+    if principal is not None and request.method not in SAFE_METHODS:
+        check_csrf(request, token)
+    return principal

@@ -50,8 +50,8 @@ class ApiKeyService:
         self._session.flush()
         return row, key
 
-    def delete(self, principal: Principal, key_id: UUID | None) -> None:
-        """The user's own; anybody's for who manages users; with a key for one app only those for it. Raises NotFound."""
+    def delete(self, principal: Principal, key_id: UUID | None) -> ApiKey:
+        """End a key and say what it was: the user's own; anybody's for who manages users; with a key for one app only those for it. Raises NotFound."""
         row = self._session.get(ApiKey, key_id) if key_id else None
         manages = principal.may(Capability.INSTANCE_MANAGE_USERS)
         if (
@@ -61,3 +61,4 @@ class ApiKeyService:
         ):
             raise NotFound("You have no such API key.")
         self._session.delete(row)
+        return row

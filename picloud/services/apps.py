@@ -96,12 +96,17 @@ class MemberService:
         self._session.execute(row.on_conflict_do_update(index_elements=["app_id", "user_id"], set_={"role": role}))
         return self._session.get_one(AppMember, (self._app.id, user.id), populate_existing=True)
 
-    def delete(self, user_id: UUID | None) -> None:
-        """Raises NotFound."""
+    def role_of(self, user_id: UUID) -> str | None:
+        member = self._session.get(AppMember, (self._app.id, user_id))
+        return member.role if member else None
+
+    def delete(self, user_id: UUID | None) -> AppMember:
+        """What the membership was. Raises NotFound."""
         member = self._session.get(AppMember, (self._app.id, user_id)) if user_id else None
         if member is None:
             raise NotFound("This user has no role in the app.")
         self._session.delete(member)
+        return member
 
 
 def _checked_hosts(entries: Sequence[str]) -> list[str]:

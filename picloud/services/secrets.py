@@ -8,6 +8,7 @@ from picloud.crypto import MasterKey, UnsealError
 from picloud.domain.errors import NotFound, Unavailable, invalid
 from picloud.domain.ids import uuid7
 from picloud.models import Secret
+from picloud.services.master_keys import seal
 from picloud.services.paging import Page, PageRequest, fetch
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -32,7 +33,7 @@ class SecretService:
         if not 1 <= len(value.encode()) <= VALUE_MAX_BYTES:
             raise invalid("/value", f"has to have 1 to {VALUE_MAX_BYTES} bytes")
         secret = self._find(name) or Secret(id=uuid7(), app_id=self._app_id, name=name)
-        secret.sealed = self._master_key.seal(value.encode(), bound_to=binding(secret.id, self._app_id))
+        secret.sealed = seal(self._session, self._master_key, value.encode(), bound_to=binding(secret.id, self._app_id))
         secret.updated_at = func.now()
         self._session.add(secret)
         self._session.flush()

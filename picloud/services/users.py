@@ -10,6 +10,7 @@ from picloud.domain.errors import Conflict, Forbidden, NotFound, invalid
 from picloud.domain.kinds import InstanceRole
 from picloud.models import User
 from picloud.services.paging import Page, PageRequest, fetch
+from picloud.services.user_sessions import UserSessionService
 
 MIN_PASSWORD_CHARS = 12
 MAX_PASSWORD_CHARS = 1024
@@ -32,11 +33,16 @@ class UserService:
     def by_email(self, email: str) -> User | None:
         return self._session.scalar(select(User).where(func.lower(User.email) == email.lower()))
 
+    def has_owner(self) -> bool:
+        return (
+            self._session.scalars(select(User.id).where(User.role == InstanceRole.OWNER).limit(1)).first() is not None
+        )
+
     def create(self, email: str, role: InstanceRole, password: str | None = None) -> User:
         """A new user; without a password only API keys sign it in. Raises Invalid, Conflict."""
         user = User(email=_checked_email(email), role=role)
         if password is not None:
-            user.password_hash = hash_password(_checked_password(password))
+            user.password_hash = hash_password(checked_password(password))
         try:
             with self._session.begin_nested():
                 self._session.add(user)
@@ -52,14 +58,17 @@ class UserService:
         user.role = role
 
     def set_disabled(self, user: User, disabled: bool, now: datetime) -> None:
-        """A disabled user's keys stop at once. Raises Conflict when no owner would be left."""
+        """A disabled user's keys stop at once, and its sessions end. Raises Conflict when no owner would be left."""
         if disabled and user.role == InstanceRole.OWNER:
             self._need_another_owner(user)
         user.disabled_at = (user.disabled_at or now) if disabled else None
+        if disabled:
+            UserSessionService(self._session).delete_all(user.id)
 
-    def set_password(self, user: User, password: str) -> None:
-        """Raises Invalid."""
-        user.password_hash = hash_password(_checked_password(password))
+    def set_password(self, user: User, password: str, *, kept_session: UUID | None = None) -> None:
+        """Also ends the user's sessions, but for one. Raises Invalid, Unavailable."""
+        user.password_hash = hash_password(checked_password(password))
+        UserSessionService(self._session).delete_all(user.id, but=kept_session)
 
     def delete(self, user: User) -> None:
         """Raises Conflict when triggers run as this user, or no owner would be left."""
@@ -91,7 +100,8 @@ def _checked_email(email: str) -> str:
     return email
 
 
-def _checked_password(password: str) -> str:
+def checked_password(password: str) -> str:
+    """`password`, which may be anything long enough (NIST SP 800-63B, 5.1.1.2). Raises Invalid."""
     if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
         raise invalid("/password", f"has to have {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters")
     return password

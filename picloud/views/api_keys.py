@@ -7,9 +7,11 @@ from pyramid.response import Response
 from sqlalchemy import func, select
 
 from picloud.domain.access import Capability, Scope
+from picloud.domain.audit import Action
 from picloud.domain.clock import rfc3339
 from picloud.domain.errors import Forbidden, invalid
 from picloud.models import ApiKey, App
+from picloud.security.accountability import audit, need_fresh_sign_in
 from picloud.services.api_keys import ApiKeyService
 from picloud.services.apps import AppService
 from picloud.services.principals import Principal, PrincipalService
@@ -44,19 +46,22 @@ def index(request: Request) -> dict[str, Any]:
 @api("api_keys", "POST", Capability.SELF_MANAGE_KEYS)
 def create(request: Request) -> dict[str, Any]:
     body = json_body(request, NewKey)
+    need_fresh_sign_in(request)
     principal: Principal = request.identity
     _check(request, body)
     app = _app(request, body.app, principal)
     row, key = ApiKeyService(request.db).create(
         principal.user_id, body.name, set(body.scopes), app_id=app.id if app else None, expires_at=body.expires_at
     )
+    audit(request, Action.KEY_CREATE, row.id, after=shape(row))
     request.response.status_int = 201
     return shape(row) | {"key": key}
 
 
 @api("api_key", "DELETE", Capability.SELF_MANAGE_KEYS)
 def delete(request: Request) -> Response:
-    ApiKeyService(request.db).delete(request.identity, path_id(request))
+    key = ApiKeyService(request.db).delete(request.identity, path_id(request))
+    audit(request, Action.KEY_DELETE, key.id, shape(key))
     return Response(status=204)
 
 

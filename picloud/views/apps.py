@@ -5,7 +5,9 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.models import App
+from picloud.security.accountability import audit
 from picloud.services.apps import AppService
 from picloud.services.paging import Page
 from picloud.services.principals import Principal
@@ -52,6 +54,7 @@ def index(request: Request) -> dict[str, Any]:
 def create(request: Request) -> dict[str, Any]:
     body = json_body(request, NewApp)
     app = AppService(request.db).create(body.slug, body.name)
+    audit(request, Action.APP_CREATE, app.id, after=shape(app))
     request.response.status_int = 201
     return shape(app)
 
@@ -63,7 +66,7 @@ def read(request: Request) -> dict[str, Any]:
 
 @api("app", "PATCH", Capability.APP_UPDATE)
 def update(request: Request) -> dict[str, Any]:
-    body = json_body(request, AppChange)
+    body, before = json_body(request, AppChange), shape(request.context.app)
     app = AppService(request.db).update(
         request.context.app,
         name=body.name,
@@ -71,10 +74,13 @@ def update(request: Request) -> dict[str, Any]:
         http_allow=body.http_allow,
         limits=body.limits,
     )
+    audit(request, Action.APP_UPDATE, app.id, before, shape(app))
     return shape(app)
 
 
 @api("app", "DELETE", Capability.APP_DELETE)
 def delete(request: Request) -> Response:
-    AppService(request.db).delete(request.context.app)
+    app = request.context.app
+    audit(request, Action.APP_DELETE, app.id, shape(app))
+    AppService(request.db).delete(app)
     return Response(status=204)

@@ -5,8 +5,10 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.kinds import AppRole
 from picloud.models import AppMember, User
+from picloud.security.accountability import audit, need_fresh_sign_in
 from picloud.services.apps import MemberService
 from picloud.services.users import UserService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
@@ -29,11 +31,18 @@ def index(request: Request) -> dict[str, Any]:
 @api("member", "PUT", Capability.APP_MANAGE_MEMBERS)
 def put(request: Request) -> dict[str, Any]:
     body = json_body(request, Membership)
+    need_fresh_sign_in(request)
     user = UserService(request.db).get(path_id(request, "user_id"))
-    return shape((MemberService(request.db, request.context.app).put(user, body.role), user))
+    members = MemberService(request.db, request.context.app)
+    before = members.role_of(user.id)
+    member = members.put(user, body.role)
+    audit(request, Action.MEMBER_SET, user.id, {"role": before}, {"role": member.role})
+    return shape((member, user))
 
 
 @api("member", "DELETE", Capability.APP_MANAGE_MEMBERS)
 def delete(request: Request) -> Response:
-    MemberService(request.db, request.context.app).delete(path_id(request, "user_id"))
+    need_fresh_sign_in(request)
+    member = MemberService(request.db, request.context.app).delete(path_id(request, "user_id"))
+    audit(request, Action.MEMBER_REMOVE, member.user_id, {"role": member.role})
     return Response(status=204)

@@ -15,16 +15,25 @@ PUBLIC_ROUTES = {
     "email_inbound_other": "/api/v1/email-inbound/*rest",
     "tls_ask": "/internal/tls-ask",
     "run": "/run/{app_slug}*path",
+    "session": ADMIN + "/session",
+    "setup": "/api/v1/setup",
 }
 """Open to anybody. Every other address wants credentials; a test holds this list against the whole."""
 
 INSTANCE_ROUTES = {
     "me": ADMIN + "/me",
+    "my_password": ADMIN + "/me/password",
+    "my_totp": ADMIN + "/me/totp",
+    "confirm_my_totp": ADMIN + "/me/totp/confirm",
+    "reauthenticate": ADMIN + "/session/reauthenticate",
+    "sessions": ADMIN + "/sessions",
+    "session_of_mine": ADMIN + "/sessions/{id}",
     "users": ADMIN + "/users",
     "user": ADMIN + "/users/{id}",
     "api_keys": ADMIN + "/api-keys",
     "api_key": ADMIN + "/api-keys/{id}",
     "apps": ADMIN + "/apps",
+    "audit_events": ADMIN + "/audit-events",
 }
 
 APP_ROUTES = {

@@ -5,7 +5,9 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.models import Secret
+from picloud.security.accountability import audit
 from picloud.services.secrets import SecretService
 from picloud.views.api import api, json_body, page_request, page_shape, path_text, runtime
 
@@ -25,12 +27,16 @@ def index(request: Request) -> dict[str, Any]:
 
 @api("secret", "PUT", Capability.APP_MANAGE_SECRETS)
 def put(request: Request) -> dict[str, Any]:
-    return shape(_secrets(request).put(path_text(request, "name"), json_body(request, SecretValue).value))
+    secret = _secrets(request).put(path_text(request, "name"), json_body(request, SecretValue).value)
+    audit(request, Action.SECRET_SET, secret.name)
+    return shape(secret)
 
 
 @api("secret", "DELETE", Capability.APP_MANAGE_SECRETS)
 def delete(request: Request) -> Response:
-    _secrets(request).delete(path_text(request, "name"))
+    name = path_text(request, "name")
+    _secrets(request).delete(name)
+    audit(request, Action.SECRET_DELETE, name)
     return Response(status=204)
 
 

@@ -6,9 +6,11 @@ from pyramid.response import Response
 from sqlalchemy import func, select
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.errors import Conflict
 from picloud.domain.kinds import InstanceRole
 from picloud.models import User
+from picloud.security.accountability import audit, need_fresh_sign_in
 from picloud.services.users import UserService, may_grant
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
@@ -45,7 +47,9 @@ def index(request: Request) -> dict[str, Any]:
 def create(request: Request) -> dict[str, Any]:
     body = json_body(request, NewUser)
     may_grant(request.identity.role, body.role)
+    need_fresh_sign_in(request)
     user = UserService(request.db).create(body.email, body.role, body.password)
+    audit(request, Action.USER_CREATE, user.id, after=shape(user))
     request.response.status_int = 201
     return shape(user)
 
@@ -59,7 +63,8 @@ def read(request: Request) -> dict[str, Any]:
 def update(request: Request) -> dict[str, Any]:
     users = UserService(request.db)
     user = users.get(path_id(request))
-    body = json_body(request, UserChange)
+    body, before = json_body(request, UserChange), shape(user)
+    need_fresh_sign_in(request)
     may_grant(request.identity.role, InstanceRole(user.role))
     if body.role is not None:
         may_grant(request.identity.role, body.role)
@@ -68,7 +73,8 @@ def update(request: Request) -> dict[str, Any]:
         users.set_disabled(user, body.disabled, request.db.scalar(select(func.now())))
     if body.password is not None:
         users.set_password(user, body.password)
-    request.db.flush()
+        audit(request, Action.PASSWORD_CHANGE, user.id)
+    audit(request, Action.USER_UPDATE, user.id, before, shape(user))
     return shape(user)
 
 
@@ -79,5 +85,7 @@ def delete(request: Request) -> Response:
     may_grant(request.identity.role, InstanceRole(user.role))
     if user.id == request.identity.user_id:
         raise Conflict("You can't delete yourself.")
+    need_fresh_sign_in(request)
+    audit(request, Action.USER_DELETE, user.id, shape(user))
     users.delete(user)
     return Response(status=204)

@@ -15,13 +15,22 @@ class KeyInUse(msgspec.Struct):
     app: UUID | None
 
 
+class SessionInUse(msgspec.Struct):
+    """The browser's session of the request. `fresh`: its password was shown within the last 10 minutes."""
+
+    id: UUID
+    csrf_token: str
+    fresh: bool
+
+
 class Me(msgspec.Struct):
-    """Who asks."""
+    """Who asks, with a key or a session."""
 
     id: UUID
     email: str
     role: InstanceRole
-    key: KeyInUse
+    key: KeyInUse | None
+    session: SessionInUse | None
 
 
 ME = Resource(
