@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg2
-from psycopg2.errors import QueryCanceled
 from psycopg2.extensions import POLL_OK, POLL_READ
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
@@ -38,7 +37,11 @@ _NEXT = f"""
 """  # noqa: S608
 # Where our process is killed, nobody is there to end the wait: the server looks whether there is somebody.
 _PREPARE = f"SET statement_timeout = '{LONGEST_S}s'; SET client_connection_check_interval = '30s'"
-_WAIT = "SELECT pg_advisory_xact_lock_shared(%s, %s)"
+# Caught, so that the server's log shows no error.
+_WAIT = """
+    DO $$ BEGIN PERFORM pg_advisory_xact_lock_shared(%s, %s);
+    EXCEPTION WHEN query_canceled THEN RAISE NOTICE 'cancelled'; END $$
+"""
 
 
 @dataclass(slots=True)
@@ -80,13 +83,13 @@ class Neighbours:
             return False
         try:
             if watch.connection.poll() == POLL_OK:
+                if watch.connection.notices:
+                    return not self._wait(watch)
                 self.close()
                 return True
             if busy and time.monotonic() > watch.since + FRESH_S:
                 watch.since = time.monotonic()
                 watch.connection.cancel()
-        except QueryCanceled:
-            return not self._wait(watch)
         except psycopg2.Error:
             self.close()
             return True
@@ -115,6 +118,7 @@ class Neighbours:
     def _wait(self, watch: _Watch) -> bool:
         """Whether it waits."""
         watch.since = time.monotonic()
+        watch.connection.notices.clear()
         try:
             watch.cursor.execute(_WAIT, (SESSION_LOCK_CLASS, watch.pid))
         except psycopg2.Error:

@@ -14,7 +14,10 @@ from tests.integration.test_dispatch_wakeup import fall_asleep, last_query, swit
 SOON_S = 10.0
 """Far below a lease, far above what it takes."""
 LEASE_S = 600.0
-WATCHERS = "SELECT pid, query_start FROM pg_stat_activity WHERE query LIKE 'SELECT pg_advisory_xact_lock_shared%'"
+WATCHERS = """
+    SELECT pid, query_start FROM pg_stat_activity
+    WHERE query LIKE '%PERFORM pg_advisory_xact_lock_shared%' AND state = 'active' AND pid <> pg_backend_pid()
+"""
 WATCHED = """
     SELECT session.pid FROM pg_locks AS session JOIN pg_locks AS waiting USING (classid, objid, database)
     WHERE session.granted AND NOT waiting.granted AND waiting.pid = :watcher
