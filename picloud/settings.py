@@ -79,6 +79,12 @@ class Settings:
     session_idle_s: float = _setting(12 * 3600.0, "A browser's session ends when it was not used for so long.")
     session_max_s: float = _setting(7 * 24 * 3600.0, "A browser's session ends after so long, however much it is used.")
     dispatch_batch: int = _setting(50, "Deliveries that a node claims at once.")
+    executions_keep_days: int = _setting(30, "Days that executions are kept.")
+    events_keep_days: int = _setting(30, "Days that events are kept; longer where a delivery still needs one.")
+    history_max_bytes: int = _setting(
+        4 * 1024**3, "Size of all executions and events. Beyond it the oldest days go, but never the present one."
+    )
+    closed_keep_days: int = _setting(30, "Days that cancelled deliveries and discarded dead letters are kept.")
     lease_s: float = _setting(30.0, "After so long without a sign of life a node's deliveries go to another one.")
     backlog_max: int = _setting(100_000, "Deliveries that may wait before new ones are answered with 503.")
 

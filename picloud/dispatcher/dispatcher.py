@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from picloud.dispatcher.attempt import Attempter
 from picloud.dispatcher.loop import LAST_TRY_S, Loop
 from picloud.dispatcher.runners import Runners
+from picloud.dispatcher.upkeep import Upkeep
 from picloud.services.app_code import AppCodeCache
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
@@ -46,6 +47,7 @@ class Dispatcher:
             finished=finished,
             settings=settings,
         )
+        self._upkeep = Upkeep(engine, settings, runner.used)
         self._thread = Thread(target=self._loop.run, name="dispatcher", daemon=True)
 
     @property
@@ -57,6 +59,7 @@ class Dispatcher:
         """Does not wait for the database."""
         self._runners.start()
         self._thread.start()
+        self._upkeep.start()
 
     def stop(self, timeout_s: float) -> None:
         """Claim no more, let what runs end and settle it, for at most `timeout_s`; the rest is due again at once.
@@ -66,3 +69,4 @@ class Dispatcher:
         self._loop.stop(timeout_s)
         self._thread.join(timeout_s + 2 * LAST_TRY_S)
         self._runners.end()
+        self._upkeep.stop()

@@ -3,7 +3,6 @@
 import logging
 import select
 import time
-from datetime import UTC, datetime
 from uuid import UUID
 
 from psycopg2.extensions import connection as Connection
@@ -16,7 +15,6 @@ from picloud.dispatcher.neighbours import Neighbours
 from picloud.dispatcher.runners import Runners
 from picloud.dispatcher.settle import Ended
 from picloud.dispatcher.timers import Timer, Timers
-from picloud.dispatcher.upkeep import make_partitions, seconds_to_next_day
 from picloud.dispatcher.verdict import Delivered, PutBack, Retry
 from picloud.services.app_code import AppCodeCache
 from picloud.services.completions import Completions
@@ -59,7 +57,6 @@ class Loop:
         finished: Wakeup,
         settings: Settings,
     ) -> None:
-        self._engine = engine
         self._runners = runners
         self._app_codes = app_codes
         self._completions = completions
@@ -90,7 +87,6 @@ class Loop:
         self._stopped.notify()
 
     def run(self) -> None:
-        self._timers.set(Timer.UPKEEP, time.monotonic() + seconds_to_next_day(datetime.now(UTC)))
         while not self._is_over():
             try:
                 if not self._link.is_open:
@@ -137,8 +133,6 @@ class Loop:
         if self._timers.went_off(Timer.ANNOUNCE, now):
             self._link.announce()
             self._announced_at = now
-        if self._timers.went_off(Timer.UPKEEP, now):
-            self._timers.set(Timer.UPKEEP, now + make_partitions(self._engine))
         self._sleep()
 
     def _hear(self, now: float) -> None:

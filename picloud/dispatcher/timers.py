@@ -14,8 +14,6 @@ class Timer(Enum):
     """Other nodes have to hear of new deliveries."""
     RECOVER = auto()
     """Who has not come back by now is gone; the nodes may be others."""
-    UPKEEP = auto()
-    """A new day."""
     CRON = auto()
     """A cron trigger is due, or may be."""
     STOP = auto()

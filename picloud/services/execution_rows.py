@@ -13,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 from sqlalchemy import Connection
 
 from picloud.services.array_literal import array_literal
+from picloud.services.kept_parts import kept, kept_event
 from picloud.services.prepared import Prepared
 from picloud.services.runner import RunResult
 
@@ -101,7 +102,7 @@ def execution_row(
     trigger_id: AnyId | None = None,
     event: bytes | None = None,
 ) -> ExecutionRow:
-    """The row of a run. `event` (JSON) only where no row of `events` holds it: for a call by HTTP."""
+    """The row of a run. `event` (JSON) only where no row of `events` holds it: for a call by HTTP. Large parts are cut."""
     outcome = run.outcome
     return ExecutionRow(
         id=run.id,
@@ -122,8 +123,8 @@ def execution_row(
         cpu_ms=outcome.cpu_ms,
         memory_peak_bytes=outcome.memory_peak_bytes,
         limits=_encode(outcome.limits).decode(),
-        event=event.decode() if event is not None else None,
-        result=outcome.result.decode() if outcome.result is not None else None,
+        event=kept_event(event) if event is not None else None,
+        result=kept(outcome.result) if outcome.result is not None else None,
         logs=_encode(outcome.logs).decode(),
         error=_encode(outcome.error).decode() if outcome.error else None,
         trace_id=trace_id,

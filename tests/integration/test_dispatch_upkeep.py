@@ -1,12 +1,16 @@
-"""The partitions of the days ahead."""
+"""When the upkeep is done, and that nothing waits for it."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
+from threading import Event
 
 import pytest
 from sqlalchemy import Engine, text
 
-from picloud.dispatcher.upkeep import make_partitions, seconds_to_next_day
-from tests.integration.conftest import World
+from picloud.dispatcher import upkeep
+from picloud.dispatcher.upkeep import Upkeep, do_round, seconds_to_next_day
+from picloud.settings import Settings
+from tests.integration.conftest import PATIENCE_S, World
 
 
 @pytest.mark.parametrize(
@@ -34,15 +38,55 @@ def test_missing_days_are_made(world: World) -> None:
     last = last_day(world.engine)
     world.change(f"DROP TABLE {last}")
     assert last_day(world.engine) < last
-    assert 0 < make_partitions(world.engine) <= 86_400
+    assert do_round(world.engine, world.settings)
     assert last_day(world.engine) == last
 
 
-def test_a_lock_in_the_way_puts_it_off(world: World) -> None:
+def test_a_lock_in_the_way_puts_one_task_off(world: World) -> None:
     last = last_day(world.engine)
     world.change(f"DROP TABLE {last}")
+    letter = "INSERT INTO kv_entries (app_id, collection, key, value, version, size_bytes, expires_at)"
+    world.change(f"{letter} VALUES (:app_id, 'c', 'k', '1', 1, 9, now() - interval '1 s')", app_id=world.app_id)
     with world.engine.begin() as connection:
         connection.execute(text("LOCK TABLE events IN SHARE MODE"))
-        assert make_partitions(world.engine) == 600
-    make_partitions(world.engine)
+        assert not do_round(world.engine, world.settings)
+    assert not world.rows("SELECT * FROM kv_entries")
+    assert last_day(world.engine) < last
+    assert do_round(world.engine, world.settings)
     assert last_day(world.engine) == last
+
+
+def test_one_node_at_a_time(world: World) -> None:
+    seen = []
+
+    def task(connection: object, settings: Settings) -> None:
+        seen.append(do_round(world.engine, settings, (lambda *_: seen.append("twice"),)))
+
+    assert do_round(world.engine, world.settings, (task,))
+    assert seen == [True]
+    assert do_round(world.engine, world.settings, (task,)), "the lock was not given back"
+
+
+def test_a_round_at_the_start_and_another_after_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[float] = []
+    monkeypatch.setattr(upkeep, "PAUSE_S", 0.01)
+    monkeypatch.setattr(upkeep, "do_round", lambda *_: rounds.append(time.monotonic()) or True)
+    used = Event()
+    task = Upkeep(world.engine, world.settings, used)
+    task.start()
+    world.until(lambda: len(rounds) == 1)
+    time.sleep(0.2)
+    assert len(rounds) == 1, "without work there is nothing to do"
+    used.set()
+    world.until(lambda: len(rounds) == 2)
+    task.stop()
+    assert not task._thread.is_alive()
+    assert len(rounds) == 2
+
+
+def test_a_node_that_runs_something_looks_after_it(world: World) -> None:
+    """All the way: a run sets the event that the upkeep waits for."""
+    with world.node() as node:
+        node.gate.used.clear()
+        world.enqueue(world.script("def handler(ctx):\n    return 1"), node=node)
+        assert node.gate.used.wait(PATIENCE_S)
