@@ -51,7 +51,10 @@ class ApiKeyService:
         return row, key
 
     def delete(self, principal: Principal, key_id: UUID | None) -> ApiKey:
-        """End a key and say what it was: the user's own; anybody's for who manages users; with a key for one app only those for it. Raises NotFound."""
+        """End a key and say what it was. Raises NotFound.
+
+        The user's own; anybody's for who manages users; with a key for one app only those for it.
+        """
         row = self._session.get(ApiKey, key_id) if key_id else None
         manages = principal.may(Capability.INSTANCE_MANAGE_USERS)
         if (

@@ -9,7 +9,7 @@ from picloud.domain.kinds import InstanceRole
 from picloud.models import SetupLink, User
 from picloud.services.users import UserService
 
-TOKEN_PREFIX = "pic_setup_"
+PREFIX = "pic_setup_"
 VALID_FOR = timedelta(minutes=30)
 
 
@@ -23,7 +23,7 @@ class SetupLinkService:
         """The token of a new link, which ends all others; None as soon as there is an owner."""
         if UserService(self._session).has_owner():
             return None
-        token = new_token(TOKEN_PREFIX)
+        token = new_token(PREFIX)
         self._session.execute(delete(SetupLink))
         self._session.add(SetupLink(token_hash=token_hash(token), expires_at=func.now() + VALID_FOR))
         self._session.flush()

@@ -10,7 +10,7 @@ from picloud.domain.errors import NotFound
 from picloud.models import UserSession
 from picloud.services.paging import Page, PageRequest, fetch
 
-TOKEN_PREFIX = "pics_"
+PREFIX = "pics_"
 MAX_USER_AGENT_CHARS = 200
 MAX_SESSIONS = 50
 """Of one user; the oldest end first."""
@@ -30,7 +30,7 @@ class UserSessionService:
 
     def create(self, user_id: UUID, browser: Browser, max_s: float) -> tuple[UserSession, str]:
         """The new row, and the token that only the browser keeps."""
-        token = new_token(TOKEN_PREFIX)
+        token = new_token(PREFIX)
         self._end_surplus(user_id)
         row = UserSession(
             user_id=user_id,
