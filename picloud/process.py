@@ -16,9 +16,12 @@ from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
 from picloud.services.app_hosts import AppHosts
 from picloud.services.callers import Callers
+from picloud.services.certificates import Certificates
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
 from picloud.services.http_runs import HttpRuns
+from picloud.services.inbound_requests import InboundRequests
+from picloud.services.large_bodies import LargeBodies
 from picloud.services.master_keys import MasterKeyService
 from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner
@@ -69,6 +72,7 @@ class Process:
         """Runs under way have `timeout_s` to end; what does not goes back to the outbox."""
         self.dispatcher.stop(timeout_s)
         self.runtime.recorder.close()
+        self.runtime.inbound_requests.write()
         self.runtime.pool.close()
         self.engine.dispose()
 
@@ -105,6 +109,9 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
         effects=effects,
         http_runs=HttpRuns(runner, effects, recorder, settings),
         callers=Callers(settings.web_threads),
+        inbound_requests=InboundRequests(engine),
+        large_bodies=LargeBodies(),
+        certificates=Certificates(),
     )
     return runtime, wakeup
 

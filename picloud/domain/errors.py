@@ -70,6 +70,12 @@ class MethodNotAllowed(PicloudError):
         super().__init__(f"Only {', '.join(self.allowed) or 'nothing'} is offered here.")
 
 
+class NotAcceptable(PicloudError):
+    """As Invalid, to the one sender that takes nothing else for a final no."""
+
+    status, code, title = 406, "not_acceptable", "The request is well-formed but wrong"
+
+
 class Conflict(PicloudError):
     status, code, title = 409, "conflict", "This is in the way of something that exists"
 

@@ -8,7 +8,7 @@ advance on a trigger that gets its secret later.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from picloud.inbound.signatures import webhook_id
@@ -17,24 +17,38 @@ _CONTENT = ("from", "to", "cc", "bcc", "reply_to", "subject", "text", "html", "m
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-def key(headers: Mapping[str, str], email: Mapping[str, Any], *, signed: bool) -> bytes:
+def key(
+    headers: Mapping[str, str], email: Mapping[str, Any], contents: Sequence[bytes | None] = (), *, signed: bool
+) -> bytes:
     """34 bytes: `s` or `u` (unsigned), the sort (`w`, `i`, `c`), and SHA-256 of what is compared.
 
-    `email` is what `message.read` gave, `signed` whether `signatures.verify` has passed this request.
+    `contents` are those of the attachments, `signed` whether the adapter's `verify` has passed this request.
     """
-    prefix = b"s" if signed else b"u"
     identifier = webhook_id(headers)
     if identifier is not None:
-        return prefix + b"w" + hashlib.sha256(identifier.encode()).digest()
-    if email["id"] is not None:
-        return prefix + b"i" + hashlib.sha256(email["id"].encode()).digest()
-    return prefix + b"c" + _content_digest(email)
+        return _key("w", identifier.encode(), signed)
+    return provider_key(email["id"], email, contents, signed=signed)
 
 
-def _content_digest(email: Mapping[str, Any]) -> bytes:
+def provider_key(
+    identifier: str | None, email: Mapping[str, Any], contents: Sequence[bytes | None], *, signed: bool
+) -> bytes:
+    """The same without `webhook-id`. `identifier`: what stays the same when the provider sends a mail again."""
+    if identifier is not None:
+        return _key("i", identifier.encode("utf-8", "surrogatepass"), signed)
+    return (b"sc" if signed else b"uc") + _content_digest(email, contents)
+
+
+def _key(sort: str, identifier: bytes, signed: bool) -> bytes:
+    return f"{'s' if signed else 'u'}{sort}".encode() + hashlib.sha256(identifier).digest()
+
+
+def _content_digest(email: Mapping[str, Any], contents: Sequence[bytes | None]) -> bytes:
     digest = hashlib.sha256()
     envelope = email["envelope"]
     content = [*(email[name] for name in _CONTENT), envelope["from"], envelope["to"]]
-    for piece in _ENCODER.iterencode(content):  # 10 MiB or more in all, so never in one piece
+    for piece in _ENCODER.iterencode(content):  # MiB in all, so never in one piece
         digest.update(piece.encode())
+    for attached in contents:
+        digest.update(hashlib.sha256(attached or b"").digest())
     return digest.digest()

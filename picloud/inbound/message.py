@@ -34,10 +34,12 @@ _CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One mail out of a request. `email` is the event's part of that name, as `read` gives it."""
+    """One mail out of a request. `email` is the event's part of that name; `contents` are those of its attachments, in
+    their order, None for one that came without."""
 
     dedupe_key: bytes
     email: dict[str, Any]
+    contents: list[bytes | None]
 
 
 def read(document: Any) -> dict[str, Any]:

@@ -31,3 +31,8 @@ def to_utc(text: str) -> str:
         raise ValueError("outside the years 1 to 9999") from None
     microsecond = int((match["fraction"] or "").ljust(6, "0")[:6])
     return moment.replace(microsecond=microsecond).isoformat().replace("+00:00", "Z")
+
+
+def from_unix(seconds: float) -> str:
+    """Unix time, of the years 1970 to 9999, in UTC with `Z`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

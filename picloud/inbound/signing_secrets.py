@@ -25,6 +25,13 @@ def plain_keys(secret: str) -> list[bytes]:
     return [_utf8(secret), *standard_keys(secret)] if secret != PREFIX else []
 
 
+def read_secret(given: str) -> str:
+    """`given`, where it holds a key; raises ValueError."""
+    if not standard_keys(given):
+        raise ValueError("starts with whsec_, but what follows is not base64")
+    return given
+
+
 def _base64(text: str) -> bytes:
     """What `text` decodes to, or nothing where it is not base64."""
     bare = text.rstrip("=")

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped
 
 from picloud.models.base import Base, Id
 

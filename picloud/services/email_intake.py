@@ -1,22 +1,25 @@
 """From a request at an email trigger to an event in the outbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey, UnsealError
 from picloud.domain.clock import rfc3339
 from picloud.domain.delivery import RetryPolicy
-from picloud.domain.errors import NotFound, TooLarge, Unavailable
-from picloud.domain.ids import lower_bound
-from picloud.domain.kinds import EventKind, TriggerKind
-from picloud.inbound.adapters import ADAPTERS
+from picloud.domain.errors import Invalid, NotAcceptable, NotFound, TooLarge, Unavailable
+from picloud.domain.ids import lower_bound, uuid7
+from picloud.domain.kinds import AttachmentPolicy, EventKind, TriggerKind
+from picloud.inbound.adapter import Adapter
+from picloud.inbound.adapters import adapter
 from picloud.inbound.message import Message
-from picloud.models import EmailTriggerDetails, InboundDedupeKey, InboundSecret, Trigger
+from picloud.inbound.request import Request
+from picloud.models import EmailAttachment, EmailTriggerDetails, InboundDedupeKey, InboundSecret, Trigger
 from picloud.services.email_triggers import binding
 from picloud.services.outbox import OutboxService
 
@@ -41,9 +44,18 @@ class Door:
     trigger: Trigger
     provider: str
     ack_status: int
+    attachments: AttachmentPolicy
     signed: bool
     secrets: tuple[str, ...]
     now: datetime
+
+    @property
+    def done_status(self) -> int:
+        return self.adapter.done_status or self.ack_status
+
+    @property
+    def adapter(self) -> Adapter:
+        return adapter(self.provider)
 
 
 class EmailIntake:
@@ -64,25 +76,31 @@ class EmailIntake:
         if row is None:
             raise NotFound("No mail is taken here.")
         trigger, details, now = row
+        self._session.expunge(trigger)  # it is still wanted when the transaction has ended
         rows = self._session.scalars(select(InboundSecret).where(InboundSecret.trigger_id == trigger.id)).all()
         secrets = self._opened([row for row in rows if row.expires_at is None or row.expires_at > now])
-        return Door(trigger, details.provider, details.ack_status, bool(rows), secrets, now)
+        policy = AttachmentPolicy(details.attachments)
+        return Door(trigger, details.provider, details.ack_status, policy, bool(rows), secrets, now)
 
-    def read(self, door: Door, headers: Mapping[str, str], body: bytes, *, unsigned_max_bytes: int) -> list[Message]:
+    def read(self, door: Door, request: Request, *, unsigned_max_bytes: int) -> list[Message]:
         """The mails in a request. Raises TooLarge, BadSignature, Invalid, in this order."""
-        adapter = ADAPTERS[door.provider]
         if door.signed:
-            adapter.verify(headers, body, door.secrets, door.now.timestamp())
-        elif len(body) > unsigned_max_bytes:
+            door.adapter.verify(request, door.secrets, door.now.timestamp())
+        elif len(request.body) > unsigned_max_bytes:
             raise TooLarge(f"Without a signature a mail may have {unsigned_max_bytes} bytes here.")
-        return adapter.messages(headers, body, signed=door.signed)
+        try:
+            return door.adapter.messages(request, signed=door.signed)
+        except Invalid as wrong:
+            if door.adapter.unreadable_status == Invalid.status:
+                raise
+            raise NotAcceptable(wrong.detail, errors=wrong.errors) from None
 
     def accept(self, door: Door, message: Message) -> Accepted:
         """Put the mail into the outbox, unless it is there or was there in the last 7 days. Raises Unavailable."""
         first = self._first(door, message.dedupe_key)
         if first is not None:
             return Accepted(first, duplicate=True)
-        trigger, email = door.trigger, message.email
+        trigger, email = door.trigger, self._with_attachments(door, message)
         received_at = email["received_at"] or rfc3339(door.now)
         delivery_id = self._outbox.enqueue(
             app_id=trigger.app_id,
@@ -95,6 +113,22 @@ class EmailIntake:
         )
         self._remember(door, message.dedupe_key, delivery_id)
         return Accepted(delivery_id, duplicate=False)
+
+    def _with_attachments(self, door: Door, message: Message) -> dict[str, Any]:
+        """The event's part. Contents are kept beside it, and named by an `id` there."""
+        email = message.email
+        if door.attachments == AttachmentPolicy.DROP:
+            return email | {"attachments": []}
+        if door.attachments == AttachmentPolicy.META:
+            return email
+        named = [dict(attachment) for attachment in email["attachments"]]
+        for attachment, content in zip(named, message.contents, strict=True):
+            if content is not None:
+                attachment_id = uuid7()
+                values = {"id": attachment_id, "app_id": door.trigger.app_id, "content": content}
+                self._session.execute(insert(EmailAttachment).values(values))
+                attachment["id"] = str(attachment_id)
+        return email | {"attachments": named}
 
     def _first(self, door: Door, key: bytes) -> UUID | None:
         """The delivery of the same mail. Until this transaction's end no other one can accept the same mail."""

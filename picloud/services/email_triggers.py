@@ -5,16 +5,15 @@ from uuid import UUID
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from picloud.crypto import MasterKey, new_signing_secret
+from picloud.crypto import MasterKey
 from picloud.domain.errors import Conflict, invalid
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import TriggerKind
-from picloud.inbound.signing_secrets import standard_keys
+from picloud.inbound.adapters import PROVIDERS, adapter
 from picloud.models import EmailTriggerDetails, InboundSecret, Trigger
 from picloud.services.triggers import CommonFields, TriggerService
 
 GENERATE = "generate"
-PROVIDERS = ("normalized",)
 MAX_SECRET_CHARS = 4096
 MAX_ACTIVE_SECRETS = 4
 
@@ -75,7 +74,7 @@ class EmailTriggerService:
         return self._session.scalars(query.limit(1)).first() is not None
 
     def _add_secret(self, trigger: Trigger, given: str) -> str | None:
-        secret = new_signing_secret() if given == GENERATE else _checked_secret(given)
+        secret = _secret(self.details(trigger).provider, given)
         secret_id = uuid7()
         sealed = self._master_key.seal(secret.encode(), bound_to=binding(secret_id, trigger.id))
         self._session.add(InboundSecret(id=secret_id, trigger_id=trigger.id, sealed=sealed))
@@ -95,10 +94,20 @@ def _check(provider: str, ack_status: int) -> None:
         raise invalid("/ack_status", "has to be 200 or 202")
 
 
-def _checked_secret(secret: str) -> str:
-    if not 1 <= len(secret) <= MAX_SECRET_CHARS or not secret.isprintable():
-        text = f"has to have 1 to {MAX_SECRET_CHARS} printable characters, or to be {GENERATE!r} or null"
+def _secret(provider: str, given: str) -> str:
+    """As it is kept. Raises Invalid."""
+    made_by = adapter(provider)
+    if given == GENERATE:
+        if made_by.generate is None:
+            raise invalid("/inbound_secret", f"comes from the provider: {made_by.setup}")
+        return made_by.generate()
+    text = f"has to have 1 to {MAX_SECRET_CHARS} printable characters, or to be {GENERATE!r} or null"
+    if not 1 <= len(given) <= MAX_SECRET_CHARS:
         raise invalid("/inbound_secret", text)
-    if not standard_keys(secret):
-        raise invalid("/inbound_secret", "starts with whsec_, but what follows is not base64")
+    try:
+        secret = made_by.read_secret(given)
+    except ValueError as wrong:
+        raise invalid("/inbound_secret", str(wrong)) from None
+    if not secret.isprintable():
+        raise invalid("/inbound_secret", text)
     return secret

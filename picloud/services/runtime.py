@@ -11,9 +11,12 @@ from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
 from picloud.services.app_hosts import AppHosts
 from picloud.services.callers import Callers
+from picloud.services.certificates import Certificates
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
 from picloud.services.http_runs import HttpRuns
+from picloud.services.inbound_requests import InboundRequests
+from picloud.services.large_bodies import LargeBodies
 from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner
 from picloud.settings import Settings
@@ -34,4 +37,7 @@ class Runtime:
     effects: EffectsFactory
     http_runs: HttpRuns
     callers: Callers
+    inbound_requests: InboundRequests
+    large_bodies: LargeBodies
+    certificates: Certificates
     clock: Clock = utc_now

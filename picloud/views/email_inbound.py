@@ -1,14 +1,21 @@
-"""The receiver of inbound email. The order of its steps is part of the contract."""
+"""The receiver of inbound email. The order of its steps is part of the contract.
 
+An adapter's `verify` may ask the outside for a certificate; all else is memory and the database.
+"""
+
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session
 
-from picloud.domain.errors import TooLarge, UnsupportedMediaType
+from picloud.domain.errors import NotFound, PicloudError, TooLarge, UnsupportedMediaType
 from picloud.domain.kinds import DispatchMode
-from picloud.inbound.adapters import ADAPTERS
+from picloud.inbound.adapters import MEDIA_TYPES
+from picloud.inbound.request import Request as Inbound
 from picloud.services.email_intake import Accepted, Door, EmailIntake
+from picloud.services.inbound_requests import Noted
 from picloud.services.outbox import OutboxService
 from picloud.services.runtime import Runtime
 from picloud.views.api import path_id, public, runtime
@@ -16,16 +23,82 @@ from picloud.views.api import path_id, public, runtime
 
 @public("email_inbound", "POST")
 def receive(request: Request) -> dict[str, Any]:
+    """One mail, or a batch: `deliveries` then holds the answer for each. 200 with `nothing` where there was none."""
     made_of = runtime(request)
     _check_envelope(request, made_of.settings.http_max_body_bytes)
-    with made_of.sessions() as session, session.begin():
-        door, accepted = _accept(request, made_of, session)
-        waits = door.trigger.dispatch_mode == DispatchMode.SYNC and not accepted.duplicate
-        if waits:
-            made_of.completions.expect(accepted.delivery_id)
-        timeout_s, ack_status = door.trigger.timeout_s, door.ack_status
-    delivered = waits and made_of.completions.wait(accepted.delivery_id, timeout_s)
-    request.response.status_int = 200 if delivered else ack_status
+    with made_of.large_bodies.admitted(request.content_length or 0):
+        door, accepted = _taken_in(request, made_of)
+    delivered = _wait(made_of, door, accepted)
+    request.response.status_int = 200 if delivered or not accepted else door.done_status
+    answers = [_answer(each, delivered) for each in accepted]
+    if not answers:
+        return {"delivery_id": None, "status": "nothing", "duplicate": False}
+    return answers[0] if len(answers) == 1 else answers[0] | {"deliveries": answers}
+
+
+def _taken_in(request: Request, made_of: Runtime) -> tuple[Door, list[Accepted]]:
+    """Committed at the end."""
+    door: Door | None = None
+    try:
+        with made_of.sessions() as session, session.begin():
+            intake = _intake(made_of, session)
+            door = _door(request, intake)
+            inbound = _inbound(request, made_of)
+            mails = intake.read(door, inbound, unsigned_max_bytes=made_of.settings.email_unsigned_max_bytes)
+            accepted = [intake.accept(door, mail) for mail in mails]
+            for each in _fresh(door, accepted):
+                made_of.completions.expect(each.delivery_id)
+    except PicloudError as error:
+        if door is not None:
+            _note(request, made_of, door, error.status, error.problem_code, error.detail)
+        raise
+    notice = door.adapter.notice(inbound)
+    if notice or not accepted:
+        _note(request, made_of, door, 200, "nothing", notice or "There was no mail in it.")
+    for each in accepted:
+        outcome = "duplicate" if each.duplicate else "accepted"
+        _note(request, made_of, door, door.done_status, outcome, None, each)
+    return door, accepted
+
+
+def _intake(made_of: Runtime, session: Session) -> EmailIntake:
+    outbox = OutboxService(session, backlog_max=made_of.settings.backlog_max)
+    return EmailIntake(session, outbox, made_of.master_key)
+
+
+def _door(request: Request, intake: EmailIntake) -> Door:
+    """Raises UnsupportedMediaType, NotFound."""
+    media_type = _media_type(request)
+    try:
+        door = intake.door(path_id(request, "app_id"), path_id(request, "trigger_id"))
+    except NotFound:
+        _check_media_type(media_type, MEDIA_TYPES)
+        raise
+    _check_media_type(media_type, door.adapter.media_types)
+    return door
+
+
+def _inbound(request: Request, made_of: Runtime) -> Inbound:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    url = (made_of.settings.public_url.rstrip("/") or request.host_url) + request.path_qs
+    return Inbound(headers, request.body, url, made_of.certificates)
+
+
+def _fresh(door: Door, accepted: Sequence[Accepted]) -> list[Accepted]:
+    """Those that the sender waits for."""
+    sync = door.trigger.dispatch_mode == DispatchMode.SYNC
+    return [each for each in accepted if sync and not each.duplicate]
+
+
+def _wait(made_of: Runtime, door: Door, accepted: Sequence[Accepted]) -> bool:
+    """Whether all first attempts ended well while the sender still waits."""
+    deadline = time.monotonic() + min(door.trigger.timeout_s, door.adapter.patience_s)
+    fresh = _fresh(door, accepted)
+    ended = [made_of.completions.wait(each.delivery_id, max(0.0, deadline - time.monotonic())) for each in fresh]
+    return bool(ended) and len(fresh) == len(accepted) and all(ended)
+
+
+def _answer(accepted: Accepted, delivered: bool) -> dict[str, Any]:
     return {
         "delivery_id": accepted.delivery_id,
         "status": "delivered" if delivered else "queued",
@@ -33,14 +106,19 @@ def receive(request: Request) -> dict[str, Any]:
     }
 
 
-def _accept(request: Request, made_of: Runtime, session: Session) -> tuple[Door, Accepted]:
-    settings = made_of.settings
-    intake = EmailIntake(session, OutboxService(session, backlog_max=settings.backlog_max), made_of.master_key)
-    door = intake.door(path_id(request, "app_id"), path_id(request, "trigger_id"))
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    messages = intake.read(door, headers, request.body, unsigned_max_bytes=settings.email_unsigned_max_bytes)
-    accepted = [intake.accept(door, message) for message in messages]
-    return door, accepted[0]
+def _note(
+    request: Request,
+    made_of: Runtime,
+    door: Door,
+    status: int,
+    outcome: str,
+    detail: str | None,
+    accepted: Accepted | None = None,
+) -> None:
+    delivery_id = accepted.delivery_id if accepted else None
+    body_bytes = request.content_length or 0
+    noted = Noted(made_of.clock(), status, outcome, detail, body_bytes, request.client_addr, delivery_id)
+    made_of.inbound_requests.note(door.trigger.id, noted)
 
 
 def _check_envelope(request: Request, max_bytes: int) -> None:
@@ -50,6 +128,14 @@ def _check_envelope(request: Request, max_bytes: int) -> None:
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedMediaType(f"Send the mail as it is, not in the encoding {encoding}.")
-    taken = {media_type for adapter in ADAPTERS.values() for media_type in adapter.media_types}
-    if request.content_type.lower() not in taken and not request.content_type.endswith("+json"):
-        raise UnsupportedMediaType("Send the mail as JSON, with `Content-Type: application/json`.")
+
+
+def _media_type(request: Request) -> str:
+    media_type: str = request.content_type.lower()
+    return "application/json" if media_type.endswith("+json") else media_type
+
+
+def _check_media_type(media_type: str, taken: frozenset[str]) -> None:
+    """Raises UnsupportedMediaType."""
+    if media_type not in taken:
+        raise UnsupportedMediaType(f"Send the mail as {' or '.join(sorted(taken))}, named by its Content-Type.")

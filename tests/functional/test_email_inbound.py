@@ -133,8 +133,8 @@ def test_a_bad_signature_is_401_even_for_a_bad_body(app: TestApp, inbox: Inbox, 
 
 def test_stale_and_tampered_are_401(app: TestApp, inbox: Inbox) -> None:
     body = json.dumps(mail()).encode()
-    post(app, inbox.path, body, standard(body, at_s=time.time() - 301), status=401)
-    post(app, inbox.path, body, standard(body, at_s=time.time() + 301), status=401)
+    post(app, inbox.path, body, standard(body, at_s=time.time() - 330), status=401)
+    post(app, inbox.path, body, standard(body, at_s=time.time() + 330), status=401)
     post(app, inbox.path, body + b" ", standard(body), status=401)
     post(app, inbox.path, body, sign_plain("another", body), status=401)
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picloud.inbound import dedupe
-from picloud.inbound.adapters import ADAPTERS
+from picloud.inbound.adapters import adapter
 from picloud.inbound.message import read
+from picloud.inbound.request import Request
 
 MAIL: dict[str, Any] = {
     "from": "ada@example.com",
@@ -99,6 +100,10 @@ def test_fields_do_not_run_into_one_another(one: tuple[str, ...], other: tuple[s
 
 
 def test_normalized_adapter_gives_one_message_with_its_key() -> None:
-    (message,) = ADAPTERS["normalized"].messages({"webhook-id": "m1"}, json.dumps(MAIL).encode(), signed=True)
-    assert message.email == read(MAIL)
+    request = Request({"webhook-id": "m1"}, json.dumps(MAIL).encode())
+    (message,) = adapter("normalized").messages(request, signed=True)
+    expected = read(MAIL) | {"truncated": False}
+    assert [attachment.pop("content") for attachment in expected["attachments"]] == ["SGk="]
+    assert message.email == expected
+    assert message.contents == [b"Hi"]
     assert message.dedupe_key == key({"webhook-id": "m1"})

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from picloud.domain.errors import FieldError, Invalid
-from picloud.inbound.normalized import parse
+from picloud.inbound.adapters.normalized import parse
 
 LEAST = {"from": "ada@example.com", "to": ["in@box.example.org"]}
 

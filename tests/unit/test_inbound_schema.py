@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import picloud.inbound
 from picloud.domain.errors import Invalid
+from picloud.inbound.adapters.normalized import parse
 from picloud.inbound.message import read
-from picloud.inbound.normalized import parse
 
 SCHEMA_FILE = Path(picloud.inbound.__file__).with_name("inbound-email.schema.json")
 SCHEMA = json.loads(SCHEMA_FILE.read_text())
