@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import msgspec
 
-from picloud.dispatcher.claim import Claimed, claim, next_due_s
+from picloud.dispatcher.claim import Claimed
+from picloud.dispatcher.claimer import Claimer
 from picloud.dispatcher.hand import Hand
 from picloud.dispatcher.lease import extend, free_lost, free_own
 from picloud.dispatcher.link import Link
@@ -28,13 +29,14 @@ class Ledger:
         self._link = link
         self._backlog_max = backlog_max
         self._lease_s = lease_s
+        self._claimer = Claimer(lease_s)
 
     def exchange(self, ended: Sequence[Ended], room: int) -> tuple[list[Ended], list[Claimed]]:
         """Settle what has ended and claim up to `room`, in one commit. What was still ours, and what is ours now."""
         try:
             with self._link.transaction() as cursor:
                 settled = settle(cursor, self._link.epoch, ended)
-                return settled, claim(cursor, self._link.epoch, self._lease_s, room) if room else []
+                return settled, self._claimer.claim(cursor, self._link.epoch, room) if room else []
         except Exception as error:
             if passes(error) or not ended:
                 raise
@@ -42,9 +44,18 @@ class Ledger:
         return [settled for item in ended for settled in self._settle_alone(item)], []
 
     def next_due_s(self) -> float | None:
-        """Seconds until there is something to claim."""
+        """Seconds until there may be something to claim that the last claim left."""
         with self._link.cursor() as cursor:
-            return next_due_s(cursor, self._link.epoch)
+            return self._claimer.next_due_s(cursor, self._link.epoch)
+
+    def load_caps(self) -> None:
+        """To be called on each new connection, and when apps have changed."""
+        with self._link.cursor() as cursor:
+            self._claimer.caps.load(cursor)
+
+    def has_cap(self, claimed: Claimed) -> bool:
+        """Whether other nodes may wait for its end."""
+        return self._claimer.caps.concern(claimed.app_id, claimed.script_id)
 
     def fire_crons(self) -> tuple[int, float | None]:
         """Write the events of cron triggers that are due. How many were looked at, and seconds until there are more."""

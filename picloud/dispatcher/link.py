@@ -39,7 +39,7 @@ _ANNOUNCE = f"""
 # Everything here is looked up by key. Statistics of a table that is now empty and then full must not tell otherwise.
 _PLANNING = """
     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
-    SET enable_mergejoin = off
+    SET enable_mergejoin = off; SET enable_sort = off
 """
 
 

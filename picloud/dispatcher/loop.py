@@ -108,6 +108,7 @@ class Loop:
         again = self._link.was_open
         self._link.open()
         self._app_codes.invalidate()
+        self._ledger.load_caps()
         if again:
             self._renew(float("inf"))
             self._ledger.free_own(self._hand)
@@ -147,6 +148,8 @@ class Loop:
                 self._ended.append(ended)
             if ended.row:
                 self._hand.took(ended.row.wall_ms / 1000)
+            if ended.claimed.holds_back:
+                self._let_follow(ended, now)
         if self._wakeup.drain():
             self._hungry = True
             self._timers.set_earlier(Timer.ANNOUNCE, max(now, self._announced_at + ANNOUNCE_S))
@@ -155,10 +158,19 @@ class Loop:
         for app_id in heard.changed:
             self._app_codes.invalidate(app_id)
             self._timers.set_earlier(Timer.CRON, max(now, self._cron_at + CRON_S))
+        if heard.changed:
+            self._ledger.load_caps()
+            self._hungry = True
         if heard.deliveries or self._timers.went_off(Timer.DUE, now):
             self._hungry = True
         if heard.nodes or self._neighbours.hear(busy=bool(self._hand)):
             self._timers.set_earlier(Timer.RECOVER, now + GRACE_S)
+
+    def _let_follow(self, ended: Ended, now: float) -> None:
+        """Others had to wait for this end: here, and where there is a cap on other nodes as well."""
+        self._hungry = True
+        if self._ledger.has_cap(ended.claimed):
+            self._timers.set_earlier(Timer.ANNOUNCE, max(now, self._announced_at + ANNOUNCE_S))
 
     def _recover(self, now: float) -> None:
         """Take what nodes held that are gone, and watch one that is there."""

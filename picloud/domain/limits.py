@@ -11,8 +11,9 @@ LEAST = {
     "memory_bytes": 8 * 1024 * 1024,
     "output_bytes": 1024,
     "log_bytes": 1024,
+    "concurrency": 1,
 }
-"""The limits that can be set, and how low."""
+"""The limits that can be set, and how low. `concurrency`: deliveries that run at once, over all nodes."""
 
 MOST = 2**40
 

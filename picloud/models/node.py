@@ -14,3 +14,6 @@ SESSION_LOCK_CLASS = 0x70696332
 
 Not the epoch's lock, which a node has to get at once on a new connection, whoever waits for it.
 """
+
+CAP_LOCK_CLASS = 0x70696333
+"""First key of `pg_advisory_xact_lock(class, hash of the app's id)`: who claims deliveries of an app with a cap."""

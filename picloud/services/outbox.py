@@ -14,9 +14,10 @@ from picloud.domain.errors import Conflict, NotFound, Unavailable
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind
 from picloud.services import outbox_sql as sql
+from picloud.services.backlogs import Room
 from picloud.services.principals import Principal
+from picloud.services.sessions import listeners, wake_dispatcher
 from picloud.services.sessions import session_factory as session_factory
-from picloud.services.sessions import wake_dispatcher
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +63,22 @@ class OutboxService:
             order_key=order_key,
             backlog_max=self._backlog_max,
         )
-        if self._session.execute(sql.ENQUEUE, values).first() is None:
-            raise Unavailable(f"{self._backlog_max} deliveries of the app wait already.", code="backlog_full")
+        self._insert(app_id, values)
         wake_dispatcher(self._session)
         delivery_id: UUID = values["id"]
         return delivery_id
+
+    def _insert(self, app_id: UUID, values: dict[str, Any]) -> None:
+        backlogs = listeners(self._session).backlogs
+        room, started = backlogs.take(app_id), backlogs.now()
+        row = None
+        if room is not Room.NONE:
+            row = self._session.execute(sql.ENQUEUE, values | {"room_known": room is Room.TAKEN}).first()
+        if room is Room.UNKNOWN:
+            waiting = None if row is None else row.waiting
+            backlogs.counted(app_id, waiting, self._backlog_max, started)
+        if row is None:
+            raise Unavailable(f"{self._backlog_max} deliveries of the app wait already.", code="backlog_full")
 
     def retry_now(self, app_id: UUID, delivery_id: UUID) -> None:
         """Try a waiting delivery at once; the attempt is a manual one. Raises NotFound, Conflict."""
@@ -141,6 +153,7 @@ def enqueue_values(
         "backoff_cap_s": policy.backoff_cap_s,
         "timeout_s": policy.timeout_s,
         "backlog_max": backlog_max,
+        "room_known": False,
         "delay_s": delay_s,
         "order_key": order_key,
     }

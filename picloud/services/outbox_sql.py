@@ -5,9 +5,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import psycopg2
 
+from picloud.domain.kinds import Priority
+
 _NAMES = (
     *("id", "app_id", "script_id", "event_id", "source_kind", "trigger_id", "principal_id"),
-    *("attempt", "max_attempts", "policy_attempts", "backoff_base_s", "backoff_cap_s", "timeout_s"),
+    *("attempt", "max_attempts", "policy_attempts", "backoff_base_s", "backoff_cap_s", "timeout_s", "priority"),
 )
 DELIVERY_COLUMNS = ", ".join(_NAMES)
 """What the outbox and the dead letters have in common."""
@@ -31,21 +33,29 @@ EVENT_COPY = f"""
 """
 """The event `e` as handlers see it, for a dead letter; JSON's null where it is not kept any more."""
 
-ENQUEUE = text("""
-    WITH room AS (
-        SELECT 1 FROM (SELECT 1 FROM outbox WHERE app_id = :app_id LIMIT :backlog_max) AS waiting
-        HAVING count(*) < :backlog_max
+_PLACES = "ARRAY[" + ", ".join(f"'{priority}'" for priority in Priority) + "]"
+_PLACE_OF_NORMAL = list(Priority).index(Priority.NORMAL)
+
+ENQUEUE = text(f"""
+    WITH backlog AS (
+        SELECT CASE WHEN NOT :room_known THEN
+            (SELECT count(*) FROM (SELECT FROM outbox WHERE app_id = :app_id LIMIT :backlog_max) AS rows) END AS waiting
+    ), room AS (
+        SELECT waiting FROM backlog WHERE :room_known OR waiting < :backlog_max
     ), event AS (
         INSERT INTO events (id, app_id, kind, occurred_at, payload, trace_id, depth)
         SELECT :event_id, :app_id, :kind, now(), :payload, :trace_id, :depth FROM room
     )
     INSERT INTO outbox (id, app_id, script_id, event_id, source_kind, trigger_id, principal_id,
-                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s, due, order_key)
+                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s, due, order_key, priority)
     SELECT :id, :app_id, :script_id, :event_id, :kind, :trigger_id, :principal_id,
            :max_attempts, :max_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s,
-           now() + make_interval(secs => :delay_s), :order_key
-    FROM room RETURNING id
-""")
+           now() + make_interval(secs => :delay_s), :order_key,
+           coalesce((SELECT array_position({_PLACES}, priority) - 1 FROM triggers WHERE id = :trigger_id),
+                    {_PLACE_OF_NORMAL})
+    FROM room RETURNING (SELECT waiting FROM room)
+""")  # noqa: S608
+"""No row: the backlog is full. Else how many waited, where that was counted: counting 60,000 takes 16 ms."""
 
 _dialect: Any = psycopg2.dialect
 ENQUEUE_BY_CURSOR = str(ENQUEUE.compile(dialect=_dialect()))
@@ -80,9 +90,9 @@ RESTORE_EVENT = text("""
 
 RESTORE_DELIVERY = text("""
     INSERT INTO outbox (id, app_id, script_id, event_id, source_kind, trigger_id, principal_id, attempt, manual,
-                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s)
+                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s, priority)
     VALUES (:id, :app_id, :script_id, :event_id, :source_kind, :trigger_id, :principal_id, :attempt, true,
-            :attempt + :policy_attempts, :policy_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s)
+            :attempt + :policy_attempts, :policy_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s, :priority)
 """)
 
 STATE = text("""

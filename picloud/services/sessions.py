@@ -1,12 +1,13 @@
 """Sessions that tell this process what they have committed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
+from picloud.services.backlogs import Backlogs
 from picloud.services.wakeup import Wakeup
 
 _LISTENERS = "picloud.listeners"
@@ -15,10 +16,11 @@ _ACTIONS = "picloud.after_commit"
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who in this process wants to know: the sleeping dispatcher, and the cache of code."""
+    """Who in this process wants to know: the sleeping dispatcher, the cache of code, and the one of backlogs."""
 
     wakeup: Wakeup
     code_changed: Callable[[UUID | None], None] | None
+    backlogs: Backlogs = field(default_factory=Backlogs)
 
 
 def session_factory(

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from picloud.domain.errors import NotFound, invalid
-from picloud.domain.kinds import SYNC_KINDS, DispatchMode, TriggerKind
+from picloud.domain.kinds import SYNC_KINDS, DispatchMode, Priority, TriggerKind
 from picloud.models import App, Script, Trigger
 from picloud.services.changes import code_changed
 from picloud.services.paging import Page, PageRequest, fetch
@@ -17,6 +17,8 @@ from picloud.settings import Settings
 MAX_ATTEMPTS = 100
 MAX_BACKOFF_S = 7 * 86_400.0
 MAX_TIMEOUT_S = 900.0
+
+_ASSIGNED = ("enabled", "dispatch_mode", "max_attempts", "backoff_base_s", "backoff_cap_s", "timeout_s", "priority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class CommonFields:
     backoff_base_s: float | None = None
     backoff_cap_s: float | None = None
     timeout_s: float | None = None
+    priority: Priority | None = None
 
 
 class TriggerService:
@@ -61,6 +64,7 @@ class TriggerService:
             backoff_base_s=self._settings.trigger_backoff_base_s,
             backoff_cap_s=self._settings.trigger_backoff_cap_s,
             timeout_s=self._settings.trigger_timeout_s,
+            priority=Priority.NORMAL,
             registered_by=registered_by,
         )
         self._assign(trigger, fields)
@@ -88,7 +92,7 @@ class TriggerService:
 
     def _assign(self, trigger: Trigger, fields: CommonFields) -> None:
         _check(fields, TriggerKind(trigger.kind))
-        for name in ("enabled", "dispatch_mode", "max_attempts", "backoff_base_s", "backoff_cap_s", "timeout_s"):
+        for name in _ASSIGNED:
             value = getattr(fields, name)
             if value is not None:
                 setattr(trigger, name, value)

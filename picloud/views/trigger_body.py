@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import msgspec
 from pyramid.request import Request
 
-from picloud.domain.kinds import DispatchMode
+from picloud.domain.kinds import DispatchMode, Priority
 from picloud.models import Trigger
 from picloud.services.triggers import CommonFields, TriggerService
 from picloud.views.api import runtime
@@ -21,6 +21,7 @@ class CommonBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     backoff_base_s: float | None = None
     backoff_cap_s: float | None = None
     timeout_s: float | None = None
+    priority: Priority | None = None
 
     def common(self) -> CommonFields:
         return CommonFields(**{name: getattr(self, name) for name in CommonFields.__dataclass_fields__})

@@ -40,6 +40,7 @@ def shape(request: Request, trigger: Trigger, script: Script) -> dict[str, Any]:
         "backoff_base_s": trigger.backoff_base_s,
         "backoff_cap_s": trigger.backoff_cap_s,
         "timeout_s": trigger.timeout_s,
+        "priority": trigger.priority,
         "registered_by": trigger.registered_by,
         "created_at": trigger.created_at,
         "updated_at": trigger.updated_at,

@@ -32,6 +32,7 @@ def test_what_is_left_out_takes_the_instance_s_default_and_is_stored(owner: Clie
     assert again == made
     assert (made["max_attempts"], made["backoff_base_s"], made["backoff_cap_s"]) == (3, 0.05, 0.2)
     assert (made["timeout_s"], made["dispatch_mode"], made["enabled"]) == (30.0, "async", True)
+    assert made["priority"] == "normal"
     assert (made["kind"], made["script"], made["provider"]) == ("email", "target", "normalized")
     assert (made["has_inbound_secret"], made["ack_status"]) == (False, 202)
     assert made["inbound_url"].endswith(f"/api/v1/email-inbound/{made['app_id']}/{made['id']}")
@@ -41,12 +42,13 @@ def test_what_is_left_out_takes_the_instance_s_default_and_is_stored(owner: Clie
 
 def test_given_fields_are_kept_and_can_be_changed(owner: Client, slug: str) -> None:
     fields = {"max_attempts": 7, "backoff_base_s": 2, "backoff_cap_s": 60, "timeout_s": 5, "enabled": False}
+    fields |= {"priority": "high"}
     made = owner.email_trigger(slug, "target", dispatch_mode="sync", **fields)
     assert {name: made[name] for name in fields} == fields
     path = f"/apps/{slug}/triggers/{made['id']}"
-    changed = owner.patch(path, {"enabled": True, "max_attempts": 2, "ack_status": 200})
+    changed = owner.patch(path, {"enabled": True, "max_attempts": 2, "ack_status": 200, "priority": "low"})
     assert (changed["enabled"], changed["max_attempts"], changed["ack_status"]) == (True, 2, 200)
-    assert changed["backoff_base_s"] == 2
+    assert (changed["backoff_base_s"], changed["priority"]) == (2, "low")
     owner.delete(path)
     owner.get(path, status=404)
 
@@ -74,6 +76,7 @@ def test_a_generated_secret_is_shown_once(owner: Client, slug: str) -> None:
         ({"script": "target", "backoff_base_s": 10, "backoff_cap_s": 1}, "/backoff_cap_s"),
         ({"script": "target", "timeout_s": 1e9}, "/timeout_s"),
         ({"script": "target", "dispatch_mode": "later"}, "/dispatch_mode"),
+        ({"script": "target", "priority": "urgent"}, "/priority"),
         ({"script": "target", "provider": "pigeon"}, "/provider"),
         ({"script": "target", "ack_status": 204}, "/ack_status"),
         ({"script": "target", "inbound_secret": "whsec_!!!"}, "/inbound_secret"),

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from picloud.domain.cron import Missed, Overlap
-from picloud.domain.kinds import DispatchMode, EventKind
+from picloud.domain.kinds import DispatchMode, EventKind, Priority
 from picloud.domain.kv import KvOp
 from picloud.openapi.operation import Moment
 
@@ -21,6 +21,7 @@ class _Trigger(msgspec.Struct, kw_only=True):
     backoff_base_s: float
     backoff_cap_s: float
     timeout_s: float
+    priority: Priority
     registered_by: UUID
     created_at: Moment
     updated_at: Moment
