@@ -78,13 +78,14 @@ class Process:
 
 
 def master_key_file(settings: Settings) -> Path:
-    """Where the master key is: as set, systemd's credential, or in the data folder."""
+    """Where the master key is: systemd's credential, as set, or in the data folder.
+
+    The credential goes first: the service may not read the file that the setting names to commands run by root.
+    """
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if settings.master_key_file:
-        return settings.master_key_file
     if credentials and (Path(credentials) / MASTER_KEY_NAME).exists():
         return Path(credentials) / MASTER_KEY_NAME
-    return settings.data_dir / MASTER_KEY_NAME
+    return settings.master_key_file or settings.data_dir / MASTER_KEY_NAME
 
 
 def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Runtime, Wakeup]:

@@ -43,7 +43,7 @@ class Settings:
     )
     master_key_file: Path | None = _setting(
         None,
-        "File with the master key. Unset: systemd's credential `master.key`, else `master.key` in the data folder.",
+        "File with the master key; systemd's credential `master.key` goes before it. Unset: `master.key` in the data folder.",
     )
     log_level: str = _setting("INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
     web_threads: int = _setting(24, "Threads that serve requests.")

@@ -9,9 +9,11 @@ COMMANDS: Mapping[str, str] = {
     "admin": "Users who may administer this instance.",
     "backup": "Write a backup to one file, while PiCloud serves.",
     "doctor": "Say what confines handlers on this machine, and what is missing.",
+    "init": "Set PiCloud up on this box, as root; run again to repair.",
     "keys": "API keys.",
     "migrate": "Bring the database up to date.",
     "restore": "Bring back a backup, or verify one.",
+    "sample": "Deploy the app `hello` and print how to call it.",
     "serve": "Run PiCloud: web server, dispatcher and sandbox, with a PostgreSQL of its own if none is given.",
     "version": "Print the version.",
 }

@@ -1,5 +1,6 @@
 """What the commands share: settings from options and environment, and errors as one clear line."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 import click
 
+from picloud.box import environment
 from picloud.settings import Settings, SettingsError
 
 data_dir_option = click.option(
@@ -19,8 +21,11 @@ data_dir_option = click.option(
 
 
 def load_settings(**given: Any) -> Settings:
-    """Settings of the environment, overruled by the options that were given."""
-    return replace(Settings.load(), **{name: value for name, value in given.items() if value is not None})
+    """Settings of /etc/picloud/picloud.env, the environment, and the options that were given: the later one wins."""
+    return replace(
+        Settings.load(environ=environment.read() | dict(os.environ)),
+        **{name: value for name, value in given.items() if value is not None},
+    )
 
 
 def plain_errors(*kinds: type[BaseException]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -1,0 +1,40 @@
+"""A PostgreSQL that the system runs already: a role and a database for us."""
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from picloud.box.programs import run
+from picloud.box.step import BoxError
+
+SOCKET = Path("/run/postgresql/.s.PGSQL.5432")
+NAME = "picloud"
+
+
+def is_running() -> bool:
+    return SOCKET.is_socket()
+
+
+def url_for(password: str) -> str:
+    return f"postgresql://{NAME}:{quote(password)}@127.0.0.1:5432/{NAME}"
+
+
+def ensure_database(url: str) -> bool:
+    """The role with the URL's password, and the database. Whether there was none. Raises BoxError."""
+    password = urlsplit(url).password or ""
+    if not password.replace("-", "").replace("_", "").isalnum():
+        raise BoxError(
+            "The password in PICLOUD_DATABASE_URL is not one that `picloud init` made; set the role up yourself."
+        )
+    made = not _sql("SELECT 1 FROM pg_roles WHERE rolname = 'picloud'")
+    verb = "CREATE" if made else "ALTER"
+    _sql(f"{verb} ROLE {NAME} LOGIN CREATEDB PASSWORD '{password}'")
+    if not _sql("SELECT 1 FROM pg_database WHERE datname = 'picloud'"):
+        _sql(f"CREATE DATABASE {NAME} OWNER {NAME}")
+        made = True
+    return made
+
+
+def _sql(statement: str) -> str:
+    return run(
+        "runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", stdin=statement
+    )

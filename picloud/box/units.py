@@ -1,0 +1,57 @@
+"""The units: copied from the package, with the path of this installation, and started."""
+
+import sys
+from importlib import resources
+from pathlib import Path
+
+from picloud.box.files import ensure_content
+from picloud.box.programs import run
+from picloud.box.step import BoxError, Done
+
+FOLDER = Path("/etc/systemd/system")
+PACKAGED_PROGRAM = "/opt/picloud/bin/picloud"
+SERVICE, TIMER = "picloud.service", "picloud-backup.timer"
+
+
+def program() -> Path:
+    """`picloud` of this installation."""
+    return Path(sys.prefix) / "bin" / "picloud"
+
+
+def ensure_systemd() -> Done:
+    """Raises BoxError where no systemd runs."""
+    if not Path("/run/systemd/system").is_dir():
+        raise BoxError("No systemd runs here. Start PiCloud yourself: picloud serve")
+    return Done(False, run("systemctl", "--version").splitlines()[0])
+
+
+def ensure_units() -> Done:
+    """Raises BoxError where the service's user could not reach the program."""
+    where = program()
+    if any(not parent.stat().st_mode & 0o001 for parent in where.resolve().parents):
+        raise BoxError(f"{where} lies in a folder that only root may enter. Install PiCloud under /opt/picloud.")
+    written = [
+        file.name
+        for file in (resources.files("picloud_etc") / "systemd").iterdir()
+        if _ensure_unit(file.name, file.read_text())
+    ]
+    if written:
+        run("systemctl", "daemon-reload")
+    return Done(bool(written), ", ".join(sorted(written)) or f"{FOLDER}/picloud*")
+
+
+def ensure_started() -> Done:
+    """Enabled, and restarted where something changed. systemd waits until it is ready."""
+    active = run("systemctl", "show", "-p", "ActiveState", "--value", SERVICE) == "active"
+    run("systemctl", "enable", "--quiet", SERVICE, TIMER)
+    run("systemctl", "start", TIMER)
+    try:
+        run("systemctl", "restart", SERVICE)
+    except BoxError as error:
+        said = run("journalctl", "--unit", SERVICE, "--lines", "5", "--output", "cat", "--no-pager")
+        raise BoxError(f"{error} Its log ends: {said}") from error
+    return Done(not active, f"{SERVICE} is active, and starts with the machine")
+
+
+def _ensure_unit(name: str, content: str) -> bool:
+    return ensure_content(FOLDER / name, content.replace(PACKAGED_PROGRAM, str(program())))
