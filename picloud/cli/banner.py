@@ -9,6 +9,11 @@ def serving(address: str) -> str:
     return f"\nPiCloud serves {address}   (Ctrl-C ends it)\n"
 
 
+def setup_link(address: str, token: str) -> str:
+    """The link's token is in its fragment, which no browser sends and no proxy logs."""
+    return f"Nobody owns this PiCloud yet. Within 30 minutes, once, this makes its owner:\n  {address}/setup#{token}\n"
+
+
 def next_steps(address: str, program: str, data_dir: str) -> str:
     """How to become an administrator and see what ran."""
     return NEXT_STEPS.format(address=address, program=program, options=f" --data-dir {shlex.quote(data_dir)}")

@@ -1,3 +1,4 @@
+import getpass
 import json
 from pathlib import Path
 
@@ -7,10 +8,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from picloud.cli.database import open_session
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.domain.access import Scope
+from picloud.domain.audit import Action, Actor
 from picloud.domain.errors import NotFound, PicloudError
 from picloud.postgres import PostgresError
 from picloud.services.api_keys import ApiKeyService
 from picloud.services.apps import AppService
+from picloud.services.audit import AuditService
 from picloud.services.users import UserService
 
 
@@ -43,4 +46,8 @@ def create(
         chosen = [Scope(scope) for scope in scopes] or list(Scope)
         row, key = ApiKeyService(session).create(user.id, name, chosen, app_id=app.id if app else None)
         key_id = str(row.id)
+        actor = Actor(getpass.getuser(), "command line")
+        AuditService(session).record(
+            actor, Action.KEY_CREATE, key_id, app_id=row.app_id, after={"user": user.email, "scopes": row.scopes}
+        )
     click.echo(json.dumps({"id": key_id, "key": key}) if as_json else key)

@@ -23,6 +23,7 @@ from picloud.postgres import Cluster, PostgresError
 from picloud.process import Process
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.services.sample import SampleMail, SampleService
+from picloud.services.setup_links import SetupLinkService
 from picloud.settings import Settings
 from picloud.views.server import WebServer, listen
 
@@ -93,6 +94,10 @@ def _greet(process: Process, settings: Settings, listening: socket.socket, sampl
     host, port = listening.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(banner.serving(address))
+    with process.runtime.sessions.begin() as session:
+        token = SetupLinkService(session).issue()
+    if token is not None:
+        click.echo(banner.setup_link(settings.public_url or address, token))
     if sample:
         click.echo(banner.sample_lines(address, _deploy_sample(process, settings)))
         click.echo(banner.next_steps(address, shlex.quote(sys.argv[0]), str(settings.data_dir)))
