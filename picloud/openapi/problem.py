@@ -15,6 +15,7 @@ TITLES: Mapping[int, tuple[str, str]] = {
     403: ("Forbidden", "Signed in, but not allowed."),
     404: ("NotFound", "There is nothing here."),
     405: ("MethodNotAllowed", "Not by this method."),
+    406: ("NotAcceptable", "Can't be read and never will; Mailgun takes no other status for that."),
     409: ("Conflict", "In the way of something that exists."),
     412: ("PreconditionFailed", "Changed by somebody else since it was read."),
     413: ("TooLarge", "The body is too large."),

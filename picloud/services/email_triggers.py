@@ -1,14 +1,17 @@
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey
 from picloud.domain.errors import Conflict, invalid
 from picloud.domain.ids import uuid7
-from picloud.domain.kinds import TriggerKind
+from picloud.domain.kinds import AttachmentPolicy, TriggerKind
 from picloud.inbound.adapters import PROVIDERS, adapter
 from picloud.models import EmailTriggerDetails, InboundSecret, Trigger
 from picloud.services.triggers import CommonFields, TriggerService
@@ -16,6 +19,17 @@ from picloud.services.triggers import CommonFields, TriggerService
 GENERATE = "generate"
 MAX_SECRET_CHARS = 4096
 MAX_ACTIVE_SECRETS = 4
+MAX_QUIET_S = 366 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class EmailFields:
+    """The fields of an email trigger as given; None, or UNSET: not given. `quiet_after_s` None: never."""
+
+    provider: str | None = None
+    ack_status: int | None = None
+    attachments: AttachmentPolicy | None = None
+    quiet_after_s: float | UnsetType | None = UNSET
 
 
 class EmailTriggerService:
@@ -25,20 +39,24 @@ class EmailTriggerService:
         self._master_key = master_key
 
     def create(
-        self, fields: CommonFields, registered_by: UUID, *, provider: str, ack_status: int, inbound_secret: str | None
+        self, fields: CommonFields, registered_by: UUID, *, email: EmailFields, inbound_secret: str | None
     ) -> tuple[Trigger, str | None]:
         """The trigger, and the secret where it was generated here. Raises Invalid."""
-        _check(provider, ack_status)
+        _check(email)
         trigger = self._triggers.create(TriggerKind.EMAIL, fields, registered_by)
-        self._session.add(EmailTriggerDetails(trigger_id=trigger.id, provider=provider, ack_status=ack_status))
+        self._session.add(EmailTriggerDetails(trigger_id=trigger.id, **_given(email)))
+        self._session.flush()
         return trigger, self.set_secret(trigger, inbound_secret)
 
-    def update(self, trigger: Trigger, *, provider: str | None, ack_status: int | None) -> None:
-        """Change what is given. Raises Invalid."""
+    def update(self, trigger: Trigger, email: EmailFields, *, new_secret: bool) -> None:
+        """Change what is given. A secret belongs to its provider, so both change together. Raises Invalid."""
+        _check(email)
         details = self.details(trigger)
-        details.provider = provider or details.provider
-        details.ack_status = ack_status or details.ack_status
-        _check(details.provider, details.ack_status)
+        other = email.provider not in (None, details.provider)
+        if other and not new_secret and self.wants_signature(trigger):
+            raise invalid("/inbound_secret", "has to be given with another provider; null removes it")
+        for name, value in _given(email).items():
+            setattr(details, name, value)
         self._session.flush()
 
     def details(self, trigger: Trigger) -> EmailTriggerDetails:
@@ -87,11 +105,20 @@ def binding(secret_id: UUID, trigger_id: UUID) -> str:
     return f"inbound_secret:{secret_id}:{trigger_id}"
 
 
-def _check(provider: str, ack_status: int) -> None:
-    if provider not in PROVIDERS:
+def _given(email: EmailFields) -> dict[str, Any]:
+    fields = {name: getattr(email, name) for name in ("provider", "ack_status", "attachments")}
+    known = {name: value for name, value in fields.items() if value is not None}
+    return known if isinstance(email.quiet_after_s, UnsetType) else known | {"quiet_after_s": email.quiet_after_s}
+
+
+def _check(email: EmailFields) -> None:
+    if email.provider is not None and email.provider not in PROVIDERS:
         raise invalid("/provider", f"has to be one of {', '.join(PROVIDERS)}")
-    if ack_status not in (200, 202):
+    if email.ack_status not in (None, 200, 202):
         raise invalid("/ack_status", "has to be 200 or 202")
+    quiet_after_s = None if isinstance(email.quiet_after_s, UnsetType) else email.quiet_after_s
+    if quiet_after_s is not None and not 60 <= quiet_after_s <= MAX_QUIET_S:
+        raise invalid("/quiet_after_s", f"has to be from 60 to {MAX_QUIET_S}, or null")
 
 
 def _secret(provider: str, given: str) -> str:

@@ -16,7 +16,7 @@ from picloud.inbound.signatures import sign_plain
 from picloud.models import App, InboundSecret, Trigger, User
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.apps import AppService, MemberService
-from picloud.services.email_triggers import GENERATE, EmailTriggerService, binding
+from picloud.services.email_triggers import GENERATE, EmailFields, EmailTriggerService, binding
 from picloud.services.routes import RouteService
 from picloud.services.scripts import ScriptService
 from picloud.services.triggers import CommonFields, TriggerService
@@ -79,8 +79,7 @@ class SampleService:
         EmailTriggerService(self._session, triggers, self._master_key).create(
             CommonFields(script="inbox"),
             registered_by,
-            provider="normalized",
-            ack_status=202,
+            email=EmailFields("normalized", 202),
             inbound_secret=GENERATE,
         )
 

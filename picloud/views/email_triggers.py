@@ -6,9 +6,10 @@ from pyramid.request import Request
 
 from picloud.domain.access import Capability
 from picloud.domain.errors import invalid
-from picloud.domain.kinds import TriggerKind
+from picloud.domain.kinds import AttachmentPolicy, TriggerKind
+from picloud.inbound.adapters import adapter
 from picloud.models import Trigger
-from picloud.services.email_triggers import GENERATE, EmailTriggerService
+from picloud.services.email_triggers import GENERATE, EmailFields, EmailTriggerService
 from picloud.views.api import api, optional_json_body, path_id, runtime
 from picloud.views.trigger_body import CommonBody, trigger_service
 
@@ -20,12 +21,16 @@ class NewEmailTrigger(CommonBody, kw_only=True):
     provider: str = "normalized"
     ack_status: int = 202
     inbound_secret: str | None = None
+    attachments: AttachmentPolicy = AttachmentPolicy.STORE
+    quiet_after_s: float | None = None
 
 
 class EmailTriggerChange(CommonBody, kw_only=True):
     provider: str | None = None
     ack_status: int | None = None
     inbound_secret: str | UnsetType | None = UNSET
+    attachments: AttachmentPolicy | None = None
+    quiet_after_s: float | UnsetType | None = UNSET
 
 
 class Rotation(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,15 +46,14 @@ class EmailTriggers:
         trigger, secret = _service(request).create(
             body.common(),
             request.identity.user_id,
-            provider=body.provider,
-            ack_status=body.ack_status,
+            email=_fields(body),
             inbound_secret=body.inbound_secret,
         )
         return trigger, _shown(secret)
 
     def change(self, request: Request, trigger: Trigger, body: EmailTriggerChange) -> dict[str, Any]:
         emails = _service(request)
-        emails.update(trigger, provider=body.provider, ack_status=body.ack_status)
+        emails.update(trigger, _fields(body), new_secret=body.inbound_secret is not UNSET)
         if isinstance(body.inbound_secret, UnsetType):
             return {}
         return _shown(emails.set_secret(trigger, body.inbound_secret))
@@ -62,6 +66,9 @@ class EmailTriggers:
             "provider": found.provider,
             "ack_status": found.ack_status,
             "has_inbound_secret": emails.wants_signature(trigger),
+            "attachments": found.attachments,
+            "quiet_after_s": found.quiet_after_s,
+            "setup": " ".join(adapter(found.provider).setup.split()),
             "inbound_url": (runtime(request).settings.public_url.rstrip("/") or request.host_url) + path,
         }
 
@@ -75,6 +82,10 @@ def rotate(request: Request) -> dict[str, Any]:
         raise invalid("/overlap_s", f"has to be from 0 to {MAX_OVERLAP_S}")
     secret = _service(request).rotate(trigger, body.inbound_secret, body.overlap_s)
     return {"id": trigger.id, "kind": trigger.kind} | EmailTriggers().details(request, trigger) | _shown(secret)
+
+
+def _fields(body: NewEmailTrigger | EmailTriggerChange) -> EmailFields:
+    return EmailFields(body.provider, body.ack_status, body.attachments, body.quiet_after_s)
 
 
 def _service(request: Request) -> EmailTriggerService:

@@ -52,6 +52,7 @@ APP_ROUTES = {
     "triggers_of_kind": APP + "/triggers/{kind:kv|cron|email|dead_letter|queue}",
     "rotate_secret": APP + "/triggers/email/{id}/rotate-secret",
     "trigger": APP + "/triggers/{id}",
+    "trigger_requests": APP + "/triggers/{id}/requests",
     "test_trigger": APP + "/triggers/{id}/test",
     "kv_collections": APP + "/kv",
     "kv_entries": APP + "/kv/{collection}",

@@ -4,16 +4,19 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from picloud.openapi.operation import Operation, Queued, Resource
 
 
 class Receipt(msgspec.Struct):
-    """The mail is committed. `duplicate`: it was before, by the delivery named."""
+    """The mail is committed. `duplicate`: it was before, by the delivery named. `nothing`: there was no mail."""
 
-    delivery_id: UUID
-    status: Literal["queued", "delivered"]
+    delivery_id: UUID | None
+    status: Literal["queued", "delivered", "nothing"]
     duplicate: bool
+    deliveries: list["Receipt"] | UnsetType = UNSET
+    """Of a batch: the answer for each of its mails."""
 
 
 class Mail(msgspec.Struct):
@@ -50,7 +53,7 @@ INBOUND = Resource(
             body=Mail,
             example={"from": "ada@example.com", "to": ["in@box.example.org"], "subject": "Hello", "text": "Hi"},
             answers={202: Receipt, 200: Receipt},
-            problems=(401, 404, 413, 415, 422, 503),
+            problems=(401, 404, 406, 413, 415, 422, 503),
         ),
     ),
 )

@@ -1,12 +1,13 @@
 """Triggers as they are answered: what all share, and what a kind adds."""
 
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from picloud.domain.cron import Missed, Overlap
-from picloud.domain.kinds import DispatchMode, EventKind, Priority
+from picloud.domain.kinds import AttachmentPolicy, DispatchMode, EventKind, Priority
 from picloud.domain.kv import KvOp
 from picloud.openapi.operation import Moment
 
@@ -47,11 +48,17 @@ class CronTrigger(_Trigger, tag_field="kind", tag="cron", kw_only=True):
 
 
 class EmailTrigger(_Trigger, tag_field="kind", tag="email", kw_only=True):
-    """Runs for mail that is posted to `inbound_url`. `inbound_secret` is in the answer that generated it alone."""
+    """Runs for mail that is posted to `inbound_url`. `inbound_secret` is in the answer that generated it alone.
+
+    `setup`: what to do at the provider. Without a mail for `quiet_after_s` the trigger's requests show a condition.
+    """
 
     provider: str
     ack_status: int
     has_inbound_secret: bool
+    attachments: AttachmentPolicy
+    quiet_after_s: float | None
+    setup: str
     inbound_url: str
     inbound_secret: str | UnsetType = UNSET
 
@@ -80,5 +87,43 @@ class RotatedSecret(msgspec.Struct):
     provider: str
     ack_status: int
     has_inbound_secret: bool
+    attachments: AttachmentPolicy
+    quiet_after_s: float | None
+    setup: str
     inbound_url: str
     inbound_secret: str | UnsetType = UNSET
+
+
+class InboundRequest(msgspec.Struct):
+    """`outcome`: `accepted`, `duplicate`, `nothing` (it held no mail), or the problem's code."""
+
+    id: UUID
+    at: Moment
+    status: int
+    outcome: str
+    detail: str | None
+    body_bytes: int
+    client: str | None
+    delivery_id: UUID | None
+
+
+class InboundCounter(msgspec.Struct):
+    requests: int
+    last_at: Moment
+
+
+class Condition(msgspec.Struct):
+    """What is not as it should be. `no_mail`: none was accepted for the trigger's `quiet_after_s`."""
+
+    code: Literal["no_mail"]
+    detail: str
+    since: Moment
+
+
+class InboundRequests(msgspec.Struct):
+    """What came to an email trigger's door. `counters` are by outcome, since the trigger was made."""
+
+    items: list[InboundRequest]
+    next: None
+    counters: dict[str, InboundCounter]
+    conditions: list[Condition]

@@ -79,6 +79,14 @@ TRIGGERS = Resource(
             answers={202: Queued},
         ),
         Operation(
+            route="trigger_requests",
+            method="GET",
+            id="list_trigger_requests",
+            summary="Show what came to an email trigger's door",
+            description="The last 50 requests, refused ones too, newest first; counters; and what is not as it should be.",
+            answers={200: shapes.InboundRequests},
+        ),
+        Operation(
             route="rotate_secret",
             method="POST",
             id="rotate_trigger_secret",

@@ -1,0 +1,114 @@
+"""What an operator sees of an email trigger: its last requests, counters, conditions; and its attachments."""
+
+import json
+from typing import Any
+
+from webtest import TestApp
+
+from picloud.inbound.signatures import sign_plain
+from picloud.services.inbound_requests import SHOWN
+from tests.functional.client import Client
+from tests.functional.test_email_inbound import SECRET, Inbox, mail, post
+
+
+def requests_of(inbox: Inbox) -> Any:
+    return inbox.owner.get(f"/apps/{inbox.slug}/triggers/{inbox.trigger['id']}/requests")
+
+
+def signed(app: TestApp, inbox: Inbox, body: bytes, *, status: int) -> Any:
+    return post(app, inbox.path, body, sign_plain(SECRET, body), status=status).json
+
+
+def test_the_last_requests_are_shown_refused_ones_too(app: TestApp, owner: Client) -> None:
+    inbox = Inbox(owner)
+    body = json.dumps(mail()).encode()
+    accepted = signed(app, inbox, body, status=202)
+    signed(app, inbox, body, status=202)
+    post(app, inbox.path, body, status=401)
+    signed(app, inbox, b'{"from": "a@b"}', status=422)
+    shown = requests_of(inbox)
+    assert [(item["status"], item["outcome"]) for item in shown["items"]] == [
+        (422, "invalid"),
+        (401, "bad_signature"),
+        (202, "duplicate"),
+        (202, "accepted"),
+    ]
+    assert shown["items"][0]["detail"] == "/to is missing"
+    assert shown["items"][3]["delivery_id"] == accepted["delivery_id"]
+    assert shown["items"][3]["body_bytes"] == len(body)
+    assert {name: each["requests"] for name, each in shown["counters"].items()} == {
+        "accepted": 1,
+        "bad_signature": 1,
+        "duplicate": 1,
+        "invalid": 1,
+    }
+    assert shown["counters"]["bad_signature"]["last_at"] == shown["items"][1]["at"]
+
+
+def test_a_stranger_can_t_make_the_list_grow(app: TestApp, owner: Client) -> None:
+    inbox = Inbox(owner)
+    for _ in range(SHOWN + 5):
+        post(app, inbox.path, b"{}", status=401)
+    requests_of(inbox)
+    for _ in range(5):
+        post(app, inbox.path, b"{}", status=401)
+    shown = requests_of(inbox)
+    assert len(shown["items"]) == SHOWN
+    assert shown["counters"]["bad_signature"]["requests"] == SHOWN + 10
+
+
+def test_only_who_manages_triggers_sees_them(app: TestApp, owner: Client, anonymous: Client) -> None:
+    inbox = Inbox(owner)
+    path = f"/triggers/{inbox.trigger['id']}/requests"
+    anonymous.get(f"/apps/{inbox.slug}{path}", status=401)
+    owner.get(f"/apps/{owner.new_app()}{path}", status=404)
+
+
+def test_no_mail_for_long_is_a_condition(owner: Client) -> None:
+    inbox = Inbox(owner, quiet_after_s=3600)
+    assert requests_of(inbox)["conditions"] == []
+    path = f"/apps/{inbox.slug}/triggers"
+    assert owner.patch(f"{path}/{inbox.trigger['id']}", {"quiet_after_s": None})["quiet_after_s"] is None
+    for wrong in (59, 1e9):
+        owner.patch(f"{path}/{inbox.trigger['id']}", {"quiet_after_s": wrong}, status=422)
+
+
+def test_attachments_are_kept_named_or_dropped(app: TestApp, owner: Client) -> None:
+    attached = [{"filename": "a.txt", "content_type": "text/plain", "content": "SGk="}]
+    seen = {}
+    for policy in ("store", "meta", "drop"):
+        inbox = Inbox(owner, attachments=policy)
+        body = json.dumps(mail(attachments=attached)).encode()
+        answer = signed(app, inbox, body, status=202)
+        event = inbox.execution_of(answer["delivery_id"])["event"]["email"]
+        assert signed(app, inbox, body, status=202)["duplicate"] is True
+        seen[policy] = event["attachments"]
+    assert seen["drop"] == []
+    assert "id" not in seen["meta"][0]
+    assert {key: seen["store"][0][key] for key in ("filename", "content_type", "size")} == {
+        "filename": "a.txt",
+        "content_type": "text/plain",
+        "size": 2,
+    }
+    assert seen["store"][0]["id"]
+
+
+def test_a_provider_s_secret_is_checked_and_belongs_to_it(owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "inbox", "def handler(ctx):\n    pass\n")
+    path = f"/apps/{slug}/triggers/email"
+    for provider, secret in (
+        ("sendgrid", "no key"),
+        ("sendgrid", "generate"),
+        ("ses", "arn:aws:sns:x"),
+        ("postmark", "short"),
+        ("nobody", None),
+    ):
+        owner.post(path, {"script": "inbox", "provider": provider, "inbound_secret": secret}, status=422)
+    made = owner.email_trigger(slug, "inbox", provider="postmark", inbound_secret="generate")
+    assert made["inbound_secret"].startswith("picloud:")
+    assert "Postmark" not in made["setup"]
+    trigger = f"/apps/{slug}/triggers/{made['id']}"
+    owner.patch(trigger, {"provider": "mailgun"}, status=422)
+    changed = owner.patch(trigger, {"provider": "mailgun", "inbound_secret": "key-0123456789"})
+    assert (changed["provider"], changed["has_inbound_secret"]) == ("mailgun", True)
