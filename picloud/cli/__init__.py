@@ -8,7 +8,7 @@ import click
 COMMANDS: Mapping[str, str] = {
     "admin": "Users who may administer this instance.",
     "backup": "Write a backup to one file, while PiCloud serves.",
-    "doctor": "Say what confines handlers on this machine, and what is missing.",
+    "doctor": "Look at the sandbox, the database, the key, the disk and more; say what to do.",
     "init": "Set PiCloud up on this box, as root; run again to repair.",
     "keys": "API keys.",
     "migrate": "Bring the database up to date.",

@@ -1,33 +1,78 @@
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from picloud.cli.options import plain_errors
-from picloud.sandbox_pool.executor import Executor, ExecutorGone
-from picloud.sandbox_pool.layers import Layer
+from picloud.box import environment
+from picloud.checkup.certificate import certificate
+from picloud.checkup.database import database
+from picloud.checkup.files import files
+from picloud.checkup.finding import Finding, State, broken, warning
+from picloud.checkup.sandbox import sandbox
+from picloud.cli.database import CLI_POOL_SIZE, embedded_cluster
+from picloud.cli.options import data_dir_option, load_settings, plain_errors
+from picloud.models.engine import make_engine
+from picloud.postgres import PostgresError
+from picloud.process import master_key_file
+from picloud.sandbox_pool.executor import Executor
+from picloud.settings import Settings
+
+_SIGNS = {State.OK: "✓", State.WARNING: "!", State.BROKEN: "✗"}
 
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@plain_errors(ExecutorGone)
-def command(as_json: bool) -> None:
-    """Try out what confines handlers on this machine. Exit code 1 where something required is missing."""
+@data_dir_option
+@plain_errors(PostgresError)
+def command(as_json: bool, data_dir: Path | None) -> None:
+    """Look at the sandbox, the database, the key, the queue, the disk, backups and files; change nothing.
+
+    Exit code 1 where something is broken.
+    """
+    findings = list(_findings(load_settings(data_dir=data_dir)))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(_line(finding))
+    sys.exit(any(finding.state is State.BROKEN for finding in findings))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
     executor = Executor()
     try:
-        layers = executor.examined()
+        yield from sandbox(executor)
     finally:
         executor.close()
-    if as_json:
-        click.echo(json.dumps([asdict(layer) for layer in layers], indent=2))
-    else:
-        for layer in layers:
-            click.echo(_line(layer))
-    sys.exit(any(layer.required and not layer.holds for layer in layers))
+    yield from _database(settings)
+    yield from files(settings.data_dir, (master_key_file(settings), environment.FILE))
+    found = certificate(settings.public_url)
+    if found is not None:
+        yield found
 
 
-def _line(layer: Layer) -> str:
-    sign = "✓" if layer.holds else "✗" if layer.required else "!"
-    weight = "required" if layer.required else "bonus"
-    return f"{sign} {layer.name:27} {weight:9} {layer.detail}"
+def _database(settings: Settings) -> Iterator[Finding]:
+    """Starts no PostgreSQL: who looks must not change what is seen."""
+    url = settings.database_url
+    if not url:
+        cluster = embedded_cluster(settings)
+        if not cluster.is_made():
+            yield warning("database", f"there is none in {settings.data_dir} yet", "picloud serve")
+            return
+        if not cluster.is_running():
+            yield broken("database", f"PiCloud does not serve from {settings.data_dir}", "systemctl start picloud")
+            return
+        url = cluster.url
+    engine = make_engine(url, pool_size=CLI_POOL_SIZE)
+    try:
+        yield from database(engine, master_key_file(settings))
+    finally:
+        engine.dispose()
+
+
+def _line(finding: Finding) -> str:
+    remedy = f"  → {finding.remedy}" if finding.remedy else ""
+    return f"{_SIGNS[finding.state]} {finding.name:27} {finding.detail}{remedy}"
