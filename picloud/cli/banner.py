@@ -11,7 +11,7 @@ def serving(address: str) -> str:
 
 def setup_link(address: str, token: str) -> str:
     """The link's token is in its fragment, which no browser sends and no proxy logs."""
-    return f"Nobody owns this PiCloud yet. Within 30 minutes, once, this makes its owner:\n  {address}/setup#{token}\n"
+    return f"Nobody owns this PiCloud yet. Within 30 minutes, once, this makes its owner:\n{address}/setup#{token}\n"
 
 
 def next_steps(address: str, program: str, data_dir: str) -> str:
