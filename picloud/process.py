@@ -26,6 +26,7 @@ from picloud.services.master_keys import MasterKeyService
 from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner
 from picloud.services.runtime import Runtime
+from picloud.services.script_tests import ScriptTests
 from picloud.services.sessions import session_factory
 from picloud.services.sync_runs import SyncRuns
 from picloud.services.wakeup import Wakeup
@@ -109,6 +110,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
         completions=Completions(),
         effects=effects,
         http_runs=HttpRuns(runner, effects, recorder, settings),
+        script_tests=ScriptTests(runner, effects, settings),
         callers=Callers(settings.web_threads),
         inbound_requests=InboundRequests(engine),
         large_bodies=LargeBodies(),

@@ -13,7 +13,7 @@ from picloud.dispatcher.claim import LOST, Claimed, load_payload
 from picloud.dispatcher.mourning import letters
 from picloud.dispatcher.settle import Ended, settle
 from picloud.dispatcher.verdict import Dead, Delivered, PutBack, judge
-from picloud.domain.errors import Conflict, NotFound
+from picloud.domain.errors import NotFound
 from picloud.domain.ids import uuid7
 from picloud.sandbox_pool.executor import ExecutorGone
 from picloud.sandbox_pool.limits import Limits
@@ -118,11 +118,7 @@ class Attempter:
         """Where the run had effects and is to be delivered: all of it in one transaction, behind the fence."""
         if effects.session is None or not isinstance(ended.verdict, Delivered):
             return ended
-        try:
-            effects.book()
-        except Conflict as error:
-            run.outcome.status = Status.error
-            run.outcome.error = ErrorInfo("QuotaExceeded", error.detail)
+        if not effects.booked(run.outcome):
             return _judged(ended.claimed, run)
         with effects.cursor() as cursor:
             if not settle(cursor, ended.claimed.epoch, [ended]):

@@ -51,6 +51,14 @@ class AttachmentPolicy(StrEnum):
     DROP = "drop"
 
 
+class HttpInTest(StrEnum):
+    """Which requests to the outside a test of a script makes: none, those that ask for no change, or all."""
+
+    NONE = "none"
+    SAFE = "safe"
+    ALL = "all"
+
+
 class ScriptKind(StrEnum):
     """An endpoint has a handler and can be a target; a module is imported by the app's other scripts."""
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from uuid import UUID
 
@@ -65,6 +65,11 @@ class AppCode:
                 raise NotFound("The app has no such endpoint script.")
             bundle = self._bundles[script_id] = _bundle(entry, self.scripts.values())
         return bundle
+
+    def draft(self, script_id: UUID, source: str) -> "AppCode":
+        """The same app with another source of this script, as version 0."""
+        script = replace(self.scripts[script_id], source=source, version=0)
+        return replace(self, scripts={**self.scripts, script_id: script}, _bundles={})
 
     def size_bytes(self) -> int:
         return _APP_BYTES + sum(len(script.source) for script in self.scripts.values())

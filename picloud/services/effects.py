@@ -24,13 +24,13 @@ from picloud.models.engine import IDLE_IN_TRANSACTION_MS
 from picloud.outbound.client import OutboundLimits, fetch
 from picloud.outbound.errors import OutboundError
 from picloud.sandbox_pool.driver import HostError
-from picloud.sandbox_pool.outcome import Outcome
+from picloud.sandbox_pool.outcome import ErrorInfo, Outcome, Status
 from picloud.services import masking
 from picloud.services.app_code import AppCode
 from picloud.services.app_events import AppEvents, Cause
 from picloud.services.app_triggers import TriggerCode
 from picloud.services.execution_rows import psycopg2_cursor
-from picloud.services.host_verbs import VERBS
+from picloud.services.host_verbs import VERBS, Messages
 from picloud.services.kv import KvService
 from picloud.services.kv_usage import KvQuota
 from picloud.services.recorder import Recorder
@@ -128,6 +128,16 @@ class Effects:
         """Before the commit: count what the store holds now. Raises Conflict when that is more than the quota."""
         self._transaction.book()
 
+    def booked(self, outcome: Outcome) -> bool:
+        """As `book`; whether it went well. A run that leaves more than the quota ends as an error."""
+        try:
+            self.book()
+        except Conflict as error:
+            outcome.status, outcome.error = Status.error, ErrorInfo("QuotaExceeded", error.detail)
+            outcome.result = outcome.response = None
+            return False
+        return True
+
     def cursor(self) -> Cursor:
         """Of the transaction, which is open."""
         return psycopg2_cursor(self._opened().connection())
@@ -141,9 +151,12 @@ class Effects:
 
     def kv(self) -> KvService:
         transaction = self._transaction
-        return KvService(self._opened(), self.app.app_id, transaction.quota, transaction.growth, self.events())
+        return KvService(self._opened(), self.app.app_id, transaction.quota, transaction.growth, self._app_events())
 
-    def events(self) -> AppEvents:
+    def events(self) -> Messages:
+        return self._app_events()
+
+    def _app_events(self) -> AppEvents:
         backlog_max = self._factory.settings.backlog_max
         triggers = self.app.triggers
         return AppEvents(self._opened(), self.app.app_id, triggers, self._cause, self._agree, backlog_max=backlog_max)

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from picloud.domain.errors import Conflict
 from picloud.domain.kinds import EventKind
-from picloud.sandbox_pool.outcome import ErrorInfo, Status
+from picloud.sandbox_pool.outcome import Status
 from picloud.services.app_code import AppCode
 from picloud.services.app_events import Cause
 from picloud.services.effects import Effects, EffectsFactory
@@ -56,10 +55,7 @@ class HttpRuns:
         """Whether there was something to commit, and all of it is."""
         if effects.session is None or run.outcome.status is not Status.ok:
             return False
-        try:
-            effects.book()
-        except Conflict as error:
-            run.outcome.status, run.outcome.error = Status.error, ErrorInfo("QuotaExceeded", error.detail)
+        if not effects.booked(run.outcome):
             return False
         row = _row(run, event)
         with effects.cursor() as cursor:

@@ -1,9 +1,11 @@
 """Takes the secrets that a run has read out of what is kept of it."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from picloud.sandbox_pool.outcome import ErrorInfo, Outcome
 
@@ -26,8 +28,16 @@ def mask(outcome: Outcome, secrets: Collection[str]) -> None:
 
 
 def masked(value: Any, secrets: Collection[str]) -> Any:
-    """`value` with every secret in any of its strings replaced, the longest first: one may be part of another."""
-    return _masked(value, sorted(secrets, key=len, reverse=True))
+    """`value` with every secret in any of its strings replaced, the longest first: one may be part of another.
+
+    Also as JSON, a URL or a repr spells it; other encodings of a secret can't be told from other text.
+    """
+    return _masked(value, sorted(set(chain.from_iterable(map(_spellings, secrets))), key=len, reverse=True))
+
+
+def _spellings(secret: str) -> Iterable[str]:
+    inner = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+    return (secret, *inner, quote(secret, safe=""), quote_plus(secret))
 
 
 def _masked(value: Any, secrets: Collection[str]) -> Any:

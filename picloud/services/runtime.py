@@ -19,6 +19,7 @@ from picloud.services.inbound_requests import InboundRequests
 from picloud.services.large_bodies import LargeBodies
 from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner
+from picloud.services.script_tests import ScriptTests
 from picloud.settings import Settings
 
 
@@ -36,6 +37,7 @@ class Runtime:
     completions: Completions
     effects: EffectsFactory
     http_runs: HttpRuns
+    script_tests: ScriptTests
     callers: Callers
     inbound_requests: InboundRequests
     large_bodies: LargeBodies

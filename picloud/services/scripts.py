@@ -42,7 +42,7 @@ class ScriptService:
         """A script with its first version. Raises Invalid, TooLarge, Conflict."""
         if not NAME.fullmatch(name):
             raise invalid("/name", "has to be 1 to 63 of a-z, 0-9 and _, and to start with a letter or _")
-        self._check(name, kind, source)
+        self.check(name, kind, source)
         script = Script(app_id=self._app.id, name=name, kind=kind, active_version=1)
         try:
             with self._session.begin_nested():
@@ -55,7 +55,7 @@ class ScriptService:
 
     def save(self, script: Script, source: str, message: str | None, by: UUID) -> Script:
         """The next version, which becomes the active one. Raises Invalid, TooLarge."""
-        self._check(script.name, ScriptKind(script.kind), source)
+        self.check(script.name, ScriptKind(script.kind), source)
         # Two savers at once: the second waits here and gets the next number.
         self._session.refresh(script, with_for_update=True)
         newest = select(func.max(ScriptVersion.number)).where(ScriptVersion.script_id == script.id)
@@ -111,7 +111,8 @@ class ScriptService:
         code_changed(self._session, self._app.id)
         self._session.flush()
 
-    def _check(self, name: str, kind: ScriptKind, source: str) -> None:
+    def check(self, name: str, kind: ScriptKind, source: str) -> None:
+        """Whether the source can be a version of such a script. Raises Invalid, TooLarge."""
         if len(source.encode("utf-8", "surrogatepass")) > self._source_max_bytes:
             raise TooLarge(f"The source is larger than {self._source_max_bytes} bytes.")
         modules = self._session.scalars(

@@ -43,6 +43,7 @@ APP_ROUTES = {
     "scripts": APP + "/scripts",
     "script": APP + "/scripts/{name}",
     "versions": APP + "/scripts/{name}/versions",
+    "test_script": APP + "/scripts/{name}/test",
     "activate": APP + "/scripts/{name}/versions/{number}/activate",
     "app_routes": APP + "/routes",
     "app_route": APP + "/routes/{id}",

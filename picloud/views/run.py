@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Mapping
 from datetime import datetime
-from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -18,13 +17,13 @@ from picloud.domain.delivery import RetryPolicy
 from picloud.domain.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind, RouteAccess
-from picloud.sandbox_pool.pool import Busy, Tripped
 from picloud.services.app_code import AppCode, RouteCode
 from picloud.services.outbox import OutboxService
 from picloud.services.principals import KEY_PREFIX, Principal, PrincipalService
 from picloud.services.runtime import Runtime
 from picloud.views.api import path_text, public, runtime
 from picloud.views.app_hosts import ON_APP_DOMAIN
+from picloud.views.handler_wait import handler_wait
 from picloud.views.run_answer import OWN_COOKIE_PREFIX, answer, queued_answer
 
 OWN_HEADERS = frozenset({"proxy-authorization", "x-csrf-token"})
@@ -134,16 +133,8 @@ def _run_now(
     made_of: Runtime, code: AppCode, route: RouteCode, http: dict[str, Any], principal: Principal | None
 ) -> Response:
     event = _event(http, made_of.clock())
-    try:
-        with made_of.callers.seat():
-            return answer(made_of.http_runs.run(code, route.script_id, event, principal.email if principal else None))
-    except Tripped as paused:
-        detail = "The script killed its workers again and again, and is paused for a moment."
-        raise Unavailable(detail, retry_after_s=ceil(paused.retry_after_s), code="script_paused") from None
-    except Busy as busy:
-        raise Unavailable(
-            "No worker became free in time.", retry_after_s=ceil(busy.retry_after_s), code="no_worker"
-        ) from None
+    with handler_wait(made_of):
+        return answer(made_of.http_runs.run(code, route.script_id, event, principal.email if principal else None))
 
 
 def _event(http: dict[str, Any], now: datetime) -> dict[str, Any]:

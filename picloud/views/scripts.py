@@ -61,27 +61,27 @@ def version_shape(version: ScriptVersion) -> dict[str, Any]:
 
 @api("scripts", "GET", Capability.SCRIPT_READ)
 def index(request: Request) -> dict[str, Any]:
-    return page_shape(_scripts(request).list(page_request(request)), shape)
+    return page_shape(script_service(request).list(page_request(request)), shape)
 
 
 @api("scripts", "POST", Capability.SCRIPT_WRITE)
 def create(request: Request) -> dict[str, Any]:
     body = json_body(request, NewScript)
-    script = _scripts(request).create(body.name, body.kind, body.source, request.identity.user_id)
+    script = script_service(request).create(body.name, body.kind, body.source, request.identity.user_id)
     request.response.status_int = 201
     return shape(script) | {"source": body.source}
 
 
 @api("script", "GET", Capability.SCRIPT_READ)
 def read(request: Request) -> dict[str, Any]:
-    scripts = _scripts(request)
+    scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
     return shape(script) | {"source": scripts.source(script)}
 
 
 @api("script", "PUT", Capability.SCRIPT_WRITE)
 def save(request: Request) -> dict[str, Any]:
-    scripts = _scripts(request)
+    scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
     body = json_body(request, NewVersion)
     saved = scripts.save(script, body.source, body.message, request.identity.user_id)
@@ -90,21 +90,21 @@ def save(request: Request) -> dict[str, Any]:
 
 @api("script", "PATCH", Capability.SCRIPT_WRITE)
 def update(request: Request) -> dict[str, Any]:
-    scripts = _scripts(request)
+    scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
     return shape(scripts.set_limits(script, json_body(request, ScriptChange).limits))
 
 
 @api("script", "DELETE", Capability.SCRIPT_WRITE)
 def delete(request: Request) -> Response:
-    scripts = _scripts(request)
+    scripts = script_service(request)
     scripts.delete(scripts.get(path_text(request, "name")))
     return Response(status=204)
 
 
 @api("versions", "GET", Capability.SCRIPT_READ)
 def versions(request: Request) -> dict[str, Any]:
-    scripts = _scripts(request)
+    scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
     limit = page_limit(request)
     found = scripts.versions(script, limit, query_as(request, "after", int))
@@ -114,7 +114,7 @@ def versions(request: Request) -> dict[str, Any]:
 
 @api("activate", "POST", Capability.SCRIPT_WRITE)
 def activate(request: Request) -> dict[str, Any]:
-    scripts = _scripts(request)
+    scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
     number = request.matchdict["number"]
     if not (number.isascii() and number.isdigit()) or int(number[:11]) > MAX_INT:
@@ -122,7 +122,7 @@ def activate(request: Request) -> dict[str, Any]:
     return shape(scripts.activate(script, int(number)))
 
 
-def _scripts(request: Request) -> ScriptService:
+def script_service(request: Request) -> ScriptService:
     made_of = runtime(request)
     return ScriptService(
         request.db, request.context.app, made_of.pool, source_max_bytes=made_of.settings.script_max_bytes

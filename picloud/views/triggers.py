@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
 from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.errors import invalid
 from picloud.domain.kinds import TriggerKind
 from picloud.models import Script, Trigger
 from picloud.services.sample_events import SampleEventService
-from picloud.views.api import api, json_body, page_request, page_shape, path_id
+from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id
 from picloud.views.cron_triggers import CronTriggers
 from picloud.views.dead_letter_triggers import DeadLetterTriggers
 from picloud.views.deliveries import outbox_service
@@ -45,6 +48,19 @@ def shape(request: Request, trigger: Trigger, script: Script) -> dict[str, Any]:
         "created_at": trigger.created_at,
         "updated_at": trigger.updated_at,
     } | KINDS[trigger.kind].details(request, trigger)
+
+
+class GivenPart(msgspec.Struct, forbid_unknown_fields=True):
+    kind: TriggerKind | None = None
+    kv: Any = UNSET
+    cron: Any = UNSET
+    email: Any = UNSET
+    dead_letter: Any = UNSET
+    queue: Any = UNSET
+
+
+class NewSample(msgspec.Struct, forbid_unknown_fields=True):
+    event: GivenPart = msgspec.field(default_factory=GivenPart)
 
 
 @api("triggers", "GET", Capability.APP_READ_TRIGGERS)
@@ -86,11 +102,23 @@ def delete(request: Request) -> Response:
 
 @api("test_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
 def test(request: Request) -> dict[str, Any]:
-    """A sample event of the kind, delivered for real."""
+    """A sample event of the kind, delivered for real, also where the trigger is off. The body may give fields of it:
+    `{"event": {"kv": {"key": "k"}}}`."""
     trigger = trigger_service(request).get(path_id(request))
-    delivery_id = SampleEventService(request.db, outbox_service(request)).deliver(trigger)
+    given = _given(optional_json_body(request, NewSample).event, TriggerKind(trigger.kind))
+    delivery_id = SampleEventService(request.db, outbox_service(request)).deliver(trigger, given)
     request.response.status_int = 202
     return {"delivery_id": delivery_id, "status": "queued"}
+
+
+def _given(event: GivenPart, kind: TriggerKind) -> Any:
+    """What is given of the event's part. Raises Invalid."""
+    if event.kind not in (None, kind):
+        raise invalid("/event/kind", f"has to be {kind}, as the trigger's")
+    for other in TriggerKind:
+        if other is not kind and getattr(event, other) is not UNSET:
+            raise invalid(f"/event/{other}", f"is no part of an event of the kind {kind}")
+    return getattr(event, kind)
 
 
 def _shape_one(request: Request, trigger: Trigger) -> dict[str, Any]:

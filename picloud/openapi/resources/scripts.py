@@ -5,6 +5,7 @@ import msgspec
 from picloud.domain.kinds import ScriptKind
 from picloud.openapi.operation import LIMIT, PAGE, Moment, Operation, Query, Resource, page
 from picloud.openapi.resources.limits import Limits
+from picloud.openapi.resources.script_tests import TEST_SCRIPT
 from picloud.views.scripts import NewScript, NewVersion, ScriptChange
 
 HELLO = 'def handler(ctx):\n    return {"hello": ctx.event.http.query.get("name", "world")}\n'
@@ -111,5 +112,6 @@ SCRIPTS = Resource(
             summary="Make a version the active one",
             answers={200: Script},
         ),
+        TEST_SCRIPT,
     ),
 )

@@ -9,6 +9,7 @@ from picloud.views.dead_letter_triggers import DeadLetterTriggerChange, NewDeadL
 from picloud.views.email_triggers import EmailTriggerChange, NewEmailTrigger, Rotation
 from picloud.views.kv_triggers import KvTriggerChange, NewKvTrigger
 from picloud.views.queue_triggers import NewQueueTrigger, QueueTriggerChange
+from picloud.views.triggers import NewSample
 
 CHANGES = (KvTriggerChange, CronTriggerChange, EmailTriggerChange, DeadLetterTriggerChange, QueueTriggerChange)
 
@@ -76,6 +77,10 @@ TRIGGERS = Resource(
             method="POST",
             id="test_trigger",
             summary="Deliver a sample event of the trigger's kind, for real",
+            description="Also where the trigger is off. Fields of the event's part may be given.",
+            body=NewSample,
+            body_required=False,
+            example={"event": {"kv": {"key": "mine"}}},
             answers={202: Queued},
         ),
         Operation(
