@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # The long tests run by their marker: `make test TEST_OPTIONS="-m faults"`.
-TEST_OPTIONS ?= -m "not faults and not browser and not box"
+TEST_OPTIONS ?= -m "not faults and not browser and not box and not fuzz"
 
 .PHONY: serve test check clean
 

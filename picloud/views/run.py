@@ -26,6 +26,9 @@ from picloud.views.app_hosts import ON_APP_DOMAIN
 from picloud.views.handler_wait import handler_wait
 from picloud.views.run_answer import OWN_COOKIE_PREFIX, answer, queued_answer
 
+ANY_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""What a route for `ANY` takes. TRACE is not among them: it reflects what is secret (RFC 9110, 9.3.8)."""
+
 OWN_HEADERS = frozenset({"proxy-authorization", "x-csrf-token"})
 
 
@@ -53,10 +56,12 @@ def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
     """The route to take and its parameters. Raises NotFound, MethodNotAllowed."""
     path = _raw_path(request)
     matching = [(route, params) for route in code.routes if (params := paths.match(route.path, path)) is not None]
-    methods = {request.method, "ANY"} | ({"GET"} if request.method == "HEAD" else set())
+    methods = {request.method} | ({"GET"} if request.method == "HEAD" else set())
+    methods |= {"ANY"} if request.method in ANY_METHODS else set()
     offered = [pair for pair in matching if pair[0].method in methods]
     if matching and not offered:
-        raise MethodNotAllowed({route.method for route, _ in matching})
+        named = {route.method for route, _ in matching}
+        raise MethodNotAllowed((named - {"ANY"}) | (ANY_METHODS if "ANY" in named else set()))
     if not offered:
         raise NotFound(f"The app {code.slug} has no route for {path}.")
     route, params = min(offered, key=lambda pair: (paths.specificity(pair[0].path), pair[0].method == "ANY"))

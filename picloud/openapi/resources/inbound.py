@@ -68,7 +68,7 @@ def _run(method: str) -> Operation:
         id=f"run_{method.lower()}",
         summary=f"Call a script by {method}",
         description=_RUN,
-        answers={202: Queued},
+        answers={202: Queued, 204: None},
         problems=(400, 401, 403, 404, 405, 413, 502, 503, 504),
     )
 
