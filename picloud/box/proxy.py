@@ -14,6 +14,19 @@ OURS = "# PiCloud behind Caddy"
 DISTRIBUTED = "# The Caddyfile is an easy way to configure your Caddy web server."
 
 
+def remove() -> list[Path]:
+    """Our configuration; somebody else's stays. Those that went."""
+    found = [DROP_IN] if DROP_IN.exists() else []
+    if CONFIG.exists() and CONFIG.read_text().startswith(OURS):
+        found.append(CONFIG)
+    for path in found:
+        path.unlink()
+    if found:
+        run("systemctl", "daemon-reload")
+        run("systemctl", "stop", "caddy")
+    return found
+
+
 def is_installed() -> bool:
     return shutil.which("caddy") is not None
 

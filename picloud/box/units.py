@@ -1,5 +1,6 @@
 """The units: copied from the package, with the path of this installation, and started."""
 
+import shutil
 import sys
 from importlib import resources
 from pathlib import Path
@@ -51,6 +52,22 @@ def ensure_started() -> Done:
         said = run("journalctl", "--unit", SERVICE, "--lines", "5", "--output", "cat", "--no-pager")
         raise BoxError(f"{error} Its log ends: {said}") from error
     return Done(not active, f"{SERVICE} is active, and starts with the machine")
+
+
+def are_installed() -> bool:
+    return (FOLDER / SERVICE).exists()
+
+
+def remove() -> list[Path]:
+    """Stop the units and remove their files. Those that went."""
+    found = sorted(FOLDER.glob("picloud*"))
+    for unit in (SERVICE, TIMER):
+        if (FOLDER / unit).exists():
+            run("systemctl", "disable", "--quiet", "--now", unit)
+    for path in found:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    run("systemctl", "daemon-reload")
+    return found
 
 
 def _ensure_unit(name: str, content: str) -> bool:

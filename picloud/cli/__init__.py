@@ -15,6 +15,8 @@ COMMANDS: Mapping[str, str] = {
     "restore": "Bring back a backup, or verify one.",
     "sample": "Deploy the app `hello` and print how to call it.",
     "serve": "Run PiCloud: web server, dispatcher and sandbox, with a PostgreSQL of its own if none is given.",
+    "uninstall": "Undo what init did; the data stay.",
+    "upgrade": "After installing another version: back up, migrate, restart.",
     "version": "Print the version.",
 }
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -29,23 +29,7 @@ def open_engine(settings: Settings, *, upgrade: bool) -> Iterator[Engine]:
     An empty database is always migrated; another one only to `upgrade`, else SettingsError says what to do: a server of
     another version may be running on it.
     """
-    if settings.database_url:
-        yield from _migrated(settings.database_url, upgrade)
-    else:
-        with embedded_cluster(settings).opened() as url:
-            yield from _migrated(url, upgrade)
-
-
-@contextmanager
-def open_session(settings: Settings) -> Iterator[Session]:
-    """A session, committed at the end."""
-    with open_engine(settings, upgrade=False) as engine, Session(engine) as session, session.begin():
-        yield session
-
-
-def _migrated(url: str, upgrade: bool) -> Iterator[Engine]:
-    engine = make_engine(url, pool_size=CLI_POOL_SIZE)
-    try:
+    with open_unmigrated(settings) as engine:
         with engine.connect() as connection:
             found = current_revision(connection)
         if upgrade or not found:
@@ -55,5 +39,20 @@ def _migrated(url: str, upgrade: bool) -> Iterator[Engine]:
                 f"The database is at revision {found}, this PiCloud wants {newest_revision()}. Run: picloud migrate"
             )
         yield engine
-    finally:
-        engine.dispose()
+
+
+@contextmanager
+def open_unmigrated(settings: Settings) -> Iterator[Engine]:
+    """An engine on the instance's database, whatever its schema is. Raises PostgresError."""
+    with ExitStack() as stack:
+        url = settings.database_url or stack.enter_context(embedded_cluster(settings).opened())
+        engine = make_engine(url, pool_size=CLI_POOL_SIZE)
+        stack.callback(engine.dispose)
+        yield engine
+
+
+@contextmanager
+def open_session(settings: Settings) -> Iterator[Session]:
+    """A session, committed at the end."""
+    with open_engine(settings, upgrade=False) as engine, Session(engine) as session, session.begin():
+        yield session

@@ -31,6 +31,14 @@ def migrate(engine: Engine) -> str:
     return newest_revision()
 
 
+def downgrade(engine: Engine, revision: str) -> None:
+    """Back to an older revision, after a migration that failed."""
+    config = _config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+
+
 @cache
 def newest_revision() -> str:
     """The revision that this code expects, as it stood when first asked for."""

@@ -221,3 +221,16 @@ def test_a_backup_and_its_verification(admin: Admin) -> None:
     admin.machine.run("systemctl", "start", "picloud-backup.service")
     [file] = admin.machine.run("sh", "-c", "ls /var/lib/picloud/backups/*").split()
     assert "Verified" in admin.machine.run(PICLOUD, "restore", file, "--verify-only")
+
+
+def test_an_upgrade_with_nothing_to_migrate_restarts_the_service(admin: Admin) -> None:
+    before = main_pid(admin.machine)
+    assert "already" in admin.machine.run(PICLOUD, "upgrade")
+    assert main_pid(admin.machine) != before
+
+
+def test_uninstalling_leaves_the_data(admin: Admin) -> None:
+    admin.machine.run(PICLOUD, "uninstall", "--yes")
+    assert admin.machine.run("systemctl", "list-unit-files", "picloud*", check=False).startswith("0 unit files")
+    assert admin.machine.run("ls", "/var/lib/picloud/postgres/PG_VERSION", "/etc/picloud/master.key")
+    assert admin.machine.run("sh", "-c", "ls /etc/systemd/system/picloud* /etc/caddy/Caddyfile 2>/dev/null | wc -l") == "0"

@@ -1,0 +1,59 @@
+import os
+from pathlib import Path
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from picloud.box import units
+from picloud.box.step import BoxError
+from picloud.cli.backup import FOLDER_NAME
+from picloud.cli.database import open_unmigrated
+from picloud.cli.options import data_dir_option, load_settings, plain_errors
+from picloud.models.schema import current_revision, downgrade, migrate, newest_revision
+from picloud.postgres import PostgresError, find_bindir
+from picloud.services.backup_file import BackupError
+from picloud.services.backups import BackupService
+
+
+@click.command("upgrade")
+@data_dir_option
+@plain_errors(PostgresError, SQLAlchemyError, BackupError, BoxError, OSError)
+def command(data_dir: Path | None) -> None:
+    """After installing another version: back up, bring the database up to date, restart the service.
+
+    What serves goes on serving meanwhile. Where a migration fails, those before it are taken back.
+    """
+    settings = load_settings(data_dir=data_dir)
+    with open_unmigrated(settings) as engine:
+        before = _revision(engine)
+        if before == newest_revision():
+            click.echo(f"The database is at revision {before} already.")
+        else:
+            _back_up(engine, settings.data_dir / FOLDER_NAME)
+            _migrate(engine, before)
+    if units.are_installed():
+        click.echo(units.ensure_started().detail)
+
+
+def _revision(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return current_revision(connection)
+
+
+def _back_up(engine: Engine, folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    service = BackupService(engine, find_bindir(os.environ))
+    file = folder / service.file_name()
+    service.make(file)
+    click.echo(f"Backed up to {file}")
+
+
+def _migrate(engine: Engine, before: str) -> None:
+    try:
+        click.echo(f"The database is at revision {migrate(engine)}.")
+    except SQLAlchemyError:
+        if before:
+            downgrade(engine, before)
+            click.echo(f"A migration failed; the database is at revision {before} again.", err=True)
+        raise
