@@ -23,6 +23,7 @@ from picloud.services.app_code import AppCodeCache
 from picloud.services.app_events import Cause
 from picloud.services.effects import Effects, EffectsFactory
 from picloud.services.execution_rows import ExecutionRow, execution_row
+from picloud.services.pins import VersionGone, pinned
 from picloud.services.runner import Runner, RunResult
 from picloud.services.trouble import passes
 
@@ -87,6 +88,8 @@ class Attempter:
             return Ended(claimed, PutBack(busy.retry_after_s))
         except ExecutorGone:
             return Ended(claimed, PutBack(SHORT_PAUSE_S))
+        except VersionGone as error:
+            return Ended(claimed, Dead({"type": "VersionGone", "message": str(error)}))
         except NotFound as error:
             log.warning("no such endpoint", extra={"fields": {"delivery_id": claimed.id, "detail": error.detail}})
             return Ended(claimed, PutBack(LONG_PAUSE_S))
@@ -98,6 +101,8 @@ class Attempter:
 
     def _run(self, claimed: Claimed, payload: str) -> Ended:
         app = self.app_codes.by_id(claimed.app_id)
+        if claimed.attempts.replayed:
+            app = pinned(self.engine, app, claimed.script_id, claimed.id)
         effects = self.effects.of(app, Cause(UUID(claimed.trace_id), claimed.depth))
         try:
             run = self.runner.run(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
@@ -9,12 +10,14 @@ from psycopg2.extensions import cursor as Cursor
 from picloud.dispatcher.claim import Claimed, by_key
 from picloud.dispatcher.mourning import Values, send
 from picloud.dispatcher.verdict import Dead, Delivered, PutBack, Retry, Verdict
+from picloud.domain.text import clean
 from picloud.services.array_literal import array_literal
 from picloud.services.execution_rows import ExecutionRow, insert_executions
 from picloud.services.outbox_sql import DELIVERY_COLUMNS, EVENT_COPY, delivery_columns_of
 from picloud.services.prepared import Prepared
 
-_FENCE = "o.id = r.id AND o.attempt = r.attempt AND o.epoch = $1::bigint"
+# Each by its key: an equality would let the index of what is held be gone through for every one of them.
+_FENCE = "o.id = r.id AND o.attempt = r.attempt AND o.epoch IS NOT DISTINCT FROM $1::bigint"
 _DELIVERED = Prepared(
     "picloud_delivered",
     f"""
@@ -35,16 +38,22 @@ _PUT_BACK = Prepared(
     FROM unnest($2::uuid[], $3::int[], $4::float8[]) AS r(id, attempt, delay_s) WHERE {_FENCE} RETURNING o.id::text
     """,  # noqa: S608
 )
+# Where there was no run now, the version that ran before.
+_RAN_BEFORE = """(
+    SELECT x.version FROM executions AS x WHERE x.app_id = gone.app_id AND x.delivery_id = gone.id AND x.version > 0
+    ORDER BY x.id DESC LIMIT 1)"""
 # The attempt that is written down is the last one that ran, which is not always the one that was claimed.
 _DEAD = Prepared(
     "picloud_dead",
     f"""
     WITH gone AS (
-        DELETE FROM outbox AS o USING unnest($2::uuid[], $3::int[], $4::int[], $5::json[]) AS r(id, attempt, ran, error)
-        WHERE {_FENCE} RETURNING {delivery_columns_of("o").replace("o.attempt", "r.ran AS attempt")}, r.error
+        DELETE FROM outbox AS o
+        USING unnest($2::uuid[], $3::int[], $4::int[], $5::json[], $6::int[]) AS r(id, attempt, ran, error, version)
+        WHERE {_FENCE} RETURNING {delivery_columns_of("o").replace("o.attempt", "r.ran AS attempt")}, r.error, r.version
     )
-    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id)
-    SELECT {delivery_columns_of("gone")}, 'dead', {EVENT_COPY}, gone.error, e.trace_id
+    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id, version)
+    SELECT {delivery_columns_of("gone")}, 'dead', {EVENT_COPY}, gone.error, e.trace_id,
+           coalesce(gone.version, {_RAN_BEFORE})
     FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id::text
     """,  # noqa: S608
 )
@@ -89,9 +98,15 @@ def _postponed(cursor: Cursor, epoch: int, statement: Prepared, items: Sequence[
 
 def _dead(cursor: Cursor, epoch: int, items: Sequence[Ended]) -> set[str]:
     ran = (item.claimed.attempts.attempt - (item.row is None) for item in items)
-    errors = (msgspec.json.encode(item.verdict.error).decode() for item in items if isinstance(item.verdict, Dead))
-    parameters = (epoch, *_keys(items), array_literal(ran), array_literal(errors))
+    errors = (_searchable(item.verdict.error) for item in items if isinstance(item.verdict, Dead))
+    versions = (item.row.version or None if item.row else None for item in items)
+    parameters = (epoch, *_keys(items), *map(array_literal, (ran, errors, versions)))
     return _changed(cursor, _DEAD, parameters) if items else set()
+
+
+def _searchable(error: dict[str, Any]) -> str:
+    """JSON that PostgreSQL can look into."""
+    return msgspec.json.encode(clean(error)).decode()
 
 
 def _keys(items: Sequence[Ended]) -> tuple[str, str]:

@@ -49,6 +49,11 @@ class Attempts:
     max_attempts: int
     policy: RetryPolicy
 
+    @property
+    def replayed(self) -> bool:
+        """Whether it was a dead letter before."""
+        return self.max_attempts > self.policy.max_attempts
+
     def delay_s(self, chance: float) -> float:
         before = self.max_attempts - self.policy.max_attempts
         return self.policy.delay_s(max(1, self.attempt - before), chance)

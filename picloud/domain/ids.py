@@ -7,6 +7,7 @@ from threading import Lock
 from uuid import UUID
 
 _COUNTER_BITS = 74
+_DAY_MS = 86_400_000
 _lock = Lock()
 _last_ms = 0
 _last_counter = 0
@@ -26,8 +27,13 @@ def uuid7() -> UUID:
 
 
 def lower_bound(moment: datetime) -> UUID:
-    """The least UUIDv7-ordered value of `moment`: a bound for ranges over ids, not itself an id."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    """The least UUIDv7-ordered value of `moment`, or of 1970: a bound for ranges over ids, not itself an id."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
+
+
+def a_day_before(id_: UUID) -> UUID:
+    """A bound for what was made with `id_` or later, by clocks that may differ."""
+    return UUID(int=max(0, (id_.int >> 80) - _DAY_MS) << 80)
 
 
 def parse(text: str) -> UUID | None:

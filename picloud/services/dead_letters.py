@@ -1,25 +1,62 @@
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session, defer
 
 from picloud.domain.errors import NotFound
 from picloud.models import App, DeadLetter, Script
 from picloud.services.paging import Page, PageRequest, fetch
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterFilter:
+    """What dead letters are narrowed to; None: not at all. `since` and `until` are about `failed_at`."""
+
+    kind: str | None = None
+    trigger_id: UUID | None = None
+    script: str | None = None
+    trace_id: UUID | None = None
+    error_type: str | None = None
+    error_contains: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: Sequence[UUID] | None = None
+
+    def clauses(self, app_id: UUID) -> list[ColumnElement[bool]]:
+        """Conditions on the rows of `DeadLetter` that are this app's and can be replayed."""
+        named = select(Script.id).where(Script.app_id == app_id, Script.name == self.script)
+        message = DeadLetter.error["message"].as_string()
+        wanted: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
+            (self.kind, DeadLetter.source_kind.__eq__),
+            (self.trigger_id, DeadLetter.trigger_id.__eq__),
+            (self.script, lambda _: DeadLetter.script_id.in_(named)),
+            (self.trace_id, DeadLetter.trace_id.__eq__),
+            (self.error_type, DeadLetter.error["type"].as_string().__eq__),
+            (self.error_contains, lambda part: message.contains(part, autoescape=True)),
+            (self.since, DeadLetter.failed_at.__ge__),
+            (self.until, DeadLetter.failed_at.__lt__),
+            (self.ids, DeadLetter.id.in_),
+        ]
+        dead = [DeadLetter.app_id == app_id, DeadLetter.state == "dead"]
+        return dead + [compare(value) for value, compare in wanted if value is not None]
+
+
 class DeadLetterService:
-    """Reads dead letters. What is done about them stands in the outbox service, where they go back to."""
+    """Reads dead letters. What is done about them: see the services for replays and for the outbox."""
 
     def __init__(self, session: Session, app: App) -> None:
         self._session = session
         self._app = app
 
-    def list(self, page: PageRequest) -> Page[tuple[DeadLetter, Script]]:
-        """Newest first; neither cancelled nor discarded ones."""
+    def list(self, page: PageRequest, narrowed: DeadLetterFilter) -> Page[tuple[DeadLetter, Script]]:
+        """Newest first, without their events; neither cancelled nor discarded ones."""
         query = select(DeadLetter, Script).join(Script, Script.id == DeadLetter.script_id)
-        dead = query.where(DeadLetter.app_id == self._app.id, DeadLetter.state == "dead")
-        return fetch(self._session, dead, DeadLetter.id, page, newest_first=True)
+        slim = query.where(*narrowed.clauses(self._app.id)).options(defer(DeadLetter.event))
+        return fetch(self._session, slim, DeadLetter.id, page, newest_first=True)
 
     def get(self, dead_letter_id: UUID | None) -> tuple[DeadLetter, Script]:
         """Raises NotFound."""

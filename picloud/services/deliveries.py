@@ -3,7 +3,7 @@ letter; a delivered one lives on in its executions.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.errors import NotFound
+from picloud.domain.ids import a_day_before
 from picloud.models import App, DeadLetter, Event, Execution, Outbox, Script
 from picloud.models.execution import ExecutionStatus
 from picloud.services.paging import Page, PageRequest
@@ -28,6 +29,7 @@ class Attempt:
     error: Any
     execution_id: UUID
     manual: bool
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,33 @@ class Delivery:
     attempts: list[Attempt] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """What a list of deliveries is narrowed to; None: not at all."""
+
+    state: DeliveryState | None = None
+    kind: str | None = None
+    script: str | None = None
+    trigger_id: UUID | None = None
+    trace_id: UUID | None = None
+
+    def of(self, source: Select[Any], key: ColumnElement[Any]) -> Select[Any]:
+        """`source`, narrowed. Its columns are named as the fields here; `key` is the delivery's id."""
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        columns = source.selected_columns
+        if self.trace_id is not None:
+            source = source.where(key >= a_day_before(self.trace_id))
+        return source.where(*(columns[name] == value for name, value in given.items() if value is not None))
+
+
 class DeliveryService:
     def __init__(self, session: Session, app: App) -> None:
         self._session = session
         self._app = app
 
-    def list(self, page: PageRequest, state: DeliveryState | None = None) -> Page[Delivery]:
+    def list(self, page: PageRequest, narrowed: DeliveryFilter) -> Page[Delivery]:
         """Newest first."""
-        newest = [self._newest(source(self._app.id), key, page, state) for source, key in _SOURCES]
+        newest = [self._newest(narrowed.of(source(self._app.id), key), key, page) for source, key in _SOURCES]
         together = union_all(*(select(part.subquery()) for part in newest)).subquery()
         rows = self._session.execute(select(together).order_by(together.c.id.desc()).limit(page.limit + 1)).all()
         deliveries = self._with_attempts(rows[: page.limit])
@@ -68,14 +89,10 @@ class DeliveryService:
                 return self._with_attempts([row])[0]
         raise NotFound(f"The app {self._app.slug} has no such delivery, or not any more.")
 
-    def _newest(
-        self, source: Select[Any], key: ColumnElement[Any], page: PageRequest, state: DeliveryState | None
-    ) -> Select[Any]:
+    def _newest(self, source: Select[Any], key: ColumnElement[Any], page: PageRequest) -> Select[Any]:
         """The newest of one source, so that no more than three pages are put together."""
         if page.after:
             source = source.where(key < page.after)
-        if state:
-            source = source.where(source.selected_columns.state == state)
         return source.order_by(key.desc()).limit(page.limit + 1)
 
     def _with_attempts(self, rows: Sequence[Any]) -> Sequence[Delivery]:
@@ -88,6 +105,7 @@ class DeliveryService:
             Execution.error,
             Execution.id.label("execution_id"),
             Execution.manual,
+            Execution.version,
         ).where(Execution.app_id == self._app.id, Execution.delivery_id.in_(deliveries))
         for row in self._session.execute(tries.order_by(Execution.id)):
             values = dict(row._mapping)

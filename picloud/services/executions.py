@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +8,11 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, defer
 
 from picloud.domain.errors import NotFound
+from picloud.domain.ids import a_day_before, lower_bound
 from picloud.models import App, Event, Execution
 from picloud.services.paging import Page, PageRequest, fetch
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,9 @@ class ExecutionFilter:
     version: int | None = None
     status: str | None = None
     kind: str | None = None
+    delivery_id: UUID | None = None
+    trigger_id: UUID | None = None
+    trace_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -29,10 +35,20 @@ class ExecutionFilter:
             (self.version, Execution.version.__eq__),
             (self.status, Execution.status.__eq__),
             (self.kind, Execution.kind.__eq__),
+            (self.delivery_id, Execution.delivery_id.__eq__),
+            (self.trigger_id, Execution.trigger_id.__eq__),
+            (self.trace_id, Execution.trace_id.__eq__),
             (self.since, Execution.started_at.__ge__),
             (self.until, Execution.started_at.__lt__),
         ]
-        return [compare(value) for value, compare in wanted if value is not None]
+        return [compare(value) for value, compare in wanted if value is not None] + self._days()
+
+    def _days(self) -> list[ColumnElement[bool]]:
+        """Spares the look into days that hold nothing of this: an id is made when a run ends, and a trace has the id of
+        its first event. A day is left for clocks and long runs."""
+        since = [Execution.id >= lower_bound(self.since - _DAY)] if self.since else []
+        until = [Execution.id < lower_bound(self.until + _DAY)] if self.until else []
+        return [*since, *until, *([Execution.id >= a_day_before(self.trace_id)] if self.trace_id else [])]
 
 
 class ExecutionService:

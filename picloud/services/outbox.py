@@ -1,12 +1,11 @@
-"""The outbox from the outside: put deliveries in, hurry them, take them out, bring them back."""
+"""The outbox from the outside: put deliveries in, hurry them, take them out."""
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause
+from sqlalchemy import TextClause
 from sqlalchemy.orm import Session
 
 from picloud.domain.delivery import RetryPolicy, check_depth
@@ -15,11 +14,13 @@ from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind
 from picloud.services import outbox_sql as sql
 from picloud.services.backlogs import Room
-from picloud.services.principals import Principal
 from picloud.services.sessions import listeners, wake_dispatcher
 from picloud.services.sessions import session_factory as session_factory
 
-log = logging.getLogger(__name__)
+_INSTEAD = {
+    "dead": "Replay its dead letter instead.",
+    "running": "Wait for the end of this attempt.",
+}
 
 
 class OutboxService:
@@ -89,23 +90,6 @@ class OutboxService:
         """End a waiting delivery. Raises NotFound, and Conflict when it runs or has ended."""
         self._change_waiting(sql.CANCEL, app_id, delivery_id)
 
-    def replay(self, app_id: UUID, dead_letter_id: UUID, *, principal: Principal) -> UUID:
-        """Bring a dead letter back as the delivery that it was: same id, attempts counted on, as many again.
-
-        Raises NotFound, and Conflict when it was cancelled, discarded or replayed by somebody else.
-        """
-        key = {"id": dead_letter_id, "app_id": app_id}
-        letter = self._session.execute(sql.TAKE_DEAD_LETTER, key).one_or_none()
-        if letter is None:
-            raise self._why_not(app_id, dead_letter_id)
-        if letter.event is None:
-            raise Conflict("The dead letter's event is not kept any more.")
-        self._session.execute(sql.RESTORE_EVENT, _event_of(letter))
-        self._session.execute(sql.RESTORE_DELIVERY, dict(letter._mapping))
-        wake_dispatcher(self._session)
-        log.info("replayed", extra={"fields": {"delivery_id": str(dead_letter_id), "user_id": str(principal.user_id)}})
-        return dead_letter_id
-
     def discard(self, app_id: UUID, dead_letter_id: UUID) -> None:
         """Put a dead letter out of sight, for good. Raises NotFound, Conflict."""
         self._change_waiting(sql.DISCARD, app_id, dead_letter_id)
@@ -116,7 +100,9 @@ class OutboxService:
 
     def _why_not(self, app_id: UUID, delivery_id: UUID) -> Conflict | NotFound:
         state = self._session.execute(sql.STATE, {"id": delivery_id, "app_id": app_id}).scalar()
-        return Conflict(f"The delivery is {state}.") if state else NotFound("There is no such delivery any more.")
+        if state is None:
+            return NotFound("There is no such delivery any more.")
+        return Conflict(f"The delivery is {state}. {_INSTEAD.get(state, '')}".rstrip())
 
 
 def enqueue_values(
@@ -157,9 +143,3 @@ def enqueue_values(
         "delay_s": delay_s,
         "order_key": order_key,
     }
-
-
-def _event_of(letter: Row[Any]) -> dict[str, Any]:
-    """The parameters that write a dead letter's copy of its event back to the events."""
-    copy: dict[str, Any] = letter.event
-    return copy | {"app_id": letter.app_id, "payload": json.dumps(copy[copy["kind"]])}

@@ -78,23 +78,6 @@ DISCARD = text("""
     WHERE id = :id AND app_id = :app_id AND state = 'dead' RETURNING id
 """)
 
-TAKE_DEAD_LETTER = text(f"""
-    DELETE FROM dead_letters WHERE id = :id AND app_id = :app_id AND state = 'dead'
-    RETURNING {DELIVERY_COLUMNS}, event
-""")  # noqa: S608
-
-RESTORE_EVENT = text("""
-    INSERT INTO events (id, app_id, kind, occurred_at, payload, trace_id, depth)
-    VALUES (:id, :app_id, :kind, :occurred_at, :payload, :trace_id, :depth) ON CONFLICT (id) DO NOTHING
-""")
-
-RESTORE_DELIVERY = text("""
-    INSERT INTO outbox (id, app_id, script_id, event_id, source_kind, trigger_id, principal_id, attempt, manual,
-                        max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s, priority)
-    VALUES (:id, :app_id, :script_id, :event_id, :source_kind, :trigger_id, :principal_id, :attempt, true,
-            :attempt + :policy_attempts, :policy_attempts, :backoff_base_s, :backoff_cap_s, :timeout_s, :priority)
-""")
-
 STATE = text("""
     SELECT CASE WHEN epoch IS NULL THEN 'waiting' ELSE 'running' END FROM outbox WHERE id = :id AND app_id = :app_id
     UNION ALL SELECT state FROM dead_letters WHERE id = :id AND app_id = :app_id

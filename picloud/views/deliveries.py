@@ -1,13 +1,15 @@
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from pyramid.request import Request
 
 from picloud.domain.access import Capability
 from picloud.domain.delivery import DeliveryState
-from picloud.services.deliveries import Delivery, DeliveryService
+from picloud.domain.kinds import EventKind
+from picloud.services.deliveries import Delivery, DeliveryFilter, DeliveryService
 from picloud.services.outbox import OutboxService
-from picloud.views.api import api, page_request, page_shape, path_id, query_as, runtime
+from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text, runtime
 
 
 def shape(delivery: Delivery) -> Any:
@@ -16,8 +18,14 @@ def shape(delivery: Delivery) -> Any:
 
 @api("deliveries", "GET", Capability.LOG_READ)
 def index(request: Request) -> dict[str, Any]:
-    state = query_as(request, "state", DeliveryState)
-    return page_shape(_deliveries(request).list(page_request(request), state), shape)
+    narrowed = DeliveryFilter(
+        state=query_as(request, "state", DeliveryState),
+        kind=query_as(request, "kind", EventKind),
+        script=query_text(request, "script"),
+        trigger_id=query_as(request, "trigger_id", UUID),
+        trace_id=query_as(request, "trace_id", UUID),
+    )
+    return page_shape(_deliveries(request).list(page_request(request), narrowed), shape)
 
 
 @api("delivery", "GET", Capability.LOG_READ)

@@ -1,5 +1,6 @@
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pyramid.request import Request
 
@@ -37,6 +38,9 @@ def index(request: Request) -> dict[str, Any]:
         version=query_as(request, "version", int),
         status=query_as(request, "status", ExecutionStatus),
         kind=query_as(request, "kind", EventKind),
+        delivery_id=query_as(request, "delivery_id", UUID),
+        trigger_id=query_as(request, "trigger_id", UUID),
+        trace_id=query_as(request, "trace_id", UUID),
         since=query_as(request, "since", datetime),
         until=query_as(request, "until", datetime),
     )

@@ -67,6 +67,7 @@ APP_ROUTES = {
     "retry_delivery": APP + "/deliveries/{id}/retry",
     "cancel_delivery": APP + "/deliveries/{id}/cancel",
     "dead_letters": APP + "/dead-letters",
+    "replay_dead_letters": APP + "/dead-letters/replay",
     "dead_letter": APP + "/dead-letters/{id}",
     "replay_dead_letter": APP + "/dead-letters/{id}/replay",
 }

@@ -28,6 +28,7 @@ from picloud.services.effects import EffectsFactory
 from picloud.services.outbox import OutboxService
 from picloud.services.principals import Principal
 from picloud.services.recorder import Recorder
+from picloud.services.replays import ReplayService, ReplayVersion
 from picloud.services.runner import Runner, RunResult
 from picloud.services.sessions import session_factory
 from picloud.services.sync_runs import SyncRuns
@@ -171,6 +172,17 @@ class World:
         """A service whose work is committed at the end."""
         with (node or self.idle_node).sessions.begin() as session:
             yield OutboxService(session, backlog_max=1000)
+
+    def replay(
+        self,
+        letter: UUID,
+        version: ReplayVersion = ReplayVersion.CURRENT,
+        node: Node | None = None,
+        app: UUID | None = None,
+    ) -> None:
+        """Committed at once."""
+        with (node or self.idle_node).sessions.begin() as session:
+            ReplayService(session, app or self.app_id, principal=self.principal).one(letter, version)
 
     def rows(self, query: str, **parameters: Any) -> list[Any]:
         with self.engine.connect() as connection:

@@ -161,8 +161,8 @@ def test_a_delivery_without_its_event_is_a_dead_letter(world: World) -> None:
     with world.node():
         [letter] = world.until(world.dead)
     assert (letter.id, letter.attempt, letter.event, letter.error["type"]) == (delivery, 0, None, "EventGone")
-    with pytest.raises(Conflict), world.outbox() as outbox:
-        outbox.replay(world.app_id, delivery, principal=world.principal)
+    with pytest.raises(Conflict):
+        world.replay(delivery)
     assert world.dead()
 
 

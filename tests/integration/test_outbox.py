@@ -97,8 +97,8 @@ def test_cancel_ends_a_waiting_delivery(world: World) -> None:
     assert not world.waiting()
     [letter] = world.dead()
     assert (letter.id, letter.state, letter.event["manual"]) == (delivery, "cancelled", {"n": 1})
-    with pytest.raises(Conflict), world.outbox() as outbox:
-        outbox.replay(world.app_id, delivery, principal=world.principal)
+    with pytest.raises(Conflict):
+        world.replay(delivery)
 
 
 @pytest.mark.parametrize("what", ["retry_now", "cancel"])
@@ -111,13 +111,12 @@ def test_what_runs_is_not_touched(world: World, what: str) -> None:
     assert (row.epoch, row.manual, row.later) == (2_000_000, False, True)
 
 
-@pytest.mark.parametrize("what", ["retry_now", "cancel", "discard", "replay"])
+@pytest.mark.parametrize("what", ["retry_now", "cancel", "discard"])
 def test_unknown_deliveries_and_those_of_other_apps_are_not_there(world: World, what: str) -> None:
     [delivery] = world.enqueue(world.script(FAILS))
-    more = {"principal": world.principal} if what == "replay" else {}
     for app_id, delivery_id in ((world.app_id, uuid4()), (uuid4(), delivery)):
         with pytest.raises(NotFound), world.outbox() as outbox:
-            getattr(outbox, what)(app_id, delivery_id, **more)
+            getattr(outbox, what)(app_id, delivery_id)
     assert [row.id for row in world.waiting()] == [delivery]
 
 
@@ -129,57 +128,15 @@ def test_a_delivered_one_is_over(world: World) -> None:
         outbox.cancel(world.app_id, delivery)
 
 
-def test_a_replay_is_the_same_delivery_with_as_many_attempts_again(world: World) -> None:
-    script = world.script(FAILS)
-    payload = {"text": "a\x00\ud800é"}
-    delivery = dead_letter(world, script, payload)
-    [event] = world.rows("SELECT * FROM events")
-    world.change("DELETE FROM events")
-    with world.outbox() as outbox:
-        assert outbox.replay(world.app_id, delivery, principal=world.principal) == delivery
-    [row] = world.waiting()
-    assert (row.id, row.attempt, row.max_attempts, row.manual, row.epoch) == (delivery, 3, 6, True, None)
-    assert world.rows("SELECT * FROM events") == [event]
-    assert event.payload == payload
-    assert not world.dead()
-    with world.node():
-        [letter] = world.until(world.dead)
-    assert (letter.attempt, letter.max_attempts, letter.policy_attempts) == (6, 6, 3)
-    assert [(run.attempt, run.manual) for run in world.executions(delivery)] == [
-        (1, False), (2, False), (3, False), (4, True), (5, False), (6, False),
-    ]  # fmt: skip
-
-
-def test_a_second_replay_does_not_double_the_attempts(world: World) -> None:
-    delivery = dead_letter(world, world.script(FAILS))
-    for end in (6, 9):
-        with world.outbox() as outbox:
-            outbox.replay(world.app_id, delivery, principal=world.principal)
-        assert world.waiting()[0].max_attempts == end
-        with world.node():
-            world.until(world.dead)
-
-
-def test_a_replay_with_better_code_delivers(world: World) -> None:
-    script = world.script(FAILS)
-    delivery = dead_letter(world, script)
-    world.save(script, "def handler(ctx):\n    return ctx.event.attempt")
-    with world.node() as node:
-        with world.outbox(node) as outbox:
-            outbox.replay(world.app_id, delivery, principal=world.principal)
-        world.until(lambda: not world.waiting())
-    assert [(run.attempt, run.status) for run in world.executions(delivery)][-1] == (4, "ok")
-    assert not world.dead()
-
-
 def test_discard_is_for_good(world: World) -> None:
     delivery = dead_letter(world, world.script(FAILS))
     with world.outbox() as outbox:
         outbox.discard(world.app_id, delivery)
     assert [letter.state for letter in world.dead()] == ["discarded"]
-    for what, more in (("discard", {}), ("replay", {"principal": world.principal})):
-        with pytest.raises(Conflict), world.outbox() as outbox:
-            getattr(outbox, what)(world.app_id, delivery, **more)
+    with pytest.raises(Conflict), world.outbox() as outbox:
+        outbox.discard(world.app_id, delivery)
+    with pytest.raises(Conflict, match="discarded"):
+        world.replay(delivery)
 
 
 def test_a_rollback_takes_event_and_delivery_back(world: World) -> None:

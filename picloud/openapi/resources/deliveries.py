@@ -18,6 +18,7 @@ class Attempt(msgspec.Struct):
     error: RunError | None
     execution_id: UUID
     manual: bool
+    version: int | None
 
 
 class Delivery(msgspec.Struct):
@@ -36,6 +37,14 @@ class Delivery(msgspec.Struct):
     attempts: list[Attempt]
 
 
+_FILTER = (
+    Query("state", DeliveryState, "Only in this state."),
+    Query("kind", EventKind, "Only for events of this kind."),
+    Query("script", str, "Only to the script with this name."),
+    Query("trigger_id", UUID, "Only by this trigger."),
+    Query("trace_id", UUID, "Only of this trace: what one event has caused, and itself."),
+)
+
 DELIVERIES = Resource(
     "deliveries",
     "Events on their way to scripts, with their attempts.",
@@ -45,7 +54,7 @@ DELIVERIES = Resource(
             method="GET",
             id="list_deliveries",
             summary="List an app's deliveries, newest first",
-            query=(*PAGE, Query("state", DeliveryState, "Only in this state.")),
+            query=PAGE + _FILTER,
             answers={200: page(Delivery, "DeliveryPage")},
         ),
         Operation(

@@ -61,6 +61,9 @@ _FILTER = (
     Query("version", int, "Only of this version."),
     Query("status", ExecutionStatus, "Only with this end."),
     Query("kind", EventKind, "Only for events of this kind."),
+    Query("delivery_id", UUID, "Only attempts at this delivery."),
+    Query("trigger_id", UUID, "Only by this trigger."),
+    Query("trace_id", UUID, "Only of this trace: what one event has caused, and itself."),
     Query("since", Moment, "Only started at this moment or later."),
     Query("until", Moment, "Only started before this moment."),
 )
