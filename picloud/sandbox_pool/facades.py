@@ -16,6 +16,7 @@ import importlib
 import itertools
 import json
 import math
+import operator
 import random
 import re
 import secrets
@@ -30,10 +31,11 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from picloud.sandbox_pool import zones
+from picloud.sandbox_pool import data_classes, enums, zones
 from picloud.sandbox_pool.guards import guarded_write
 from picloud.sandbox_pool.language import MODULES
 from picloud.sandbox_pool.spent import marks_spent
+from picloud.sandbox_pool.type_hints import ABSTRACT, TYPING, Hint
 from picloud.sandbox_pool.words import words
 
 _REAL: dict[str, types.ModuleType] = {
@@ -51,13 +53,14 @@ _REAL: dict[str, types.ModuleType] = {
             itertools,
             json,
             math,
+            operator,
             random,
             re,
         ),
         *(secrets, statistics, string, textwrap, time, urllib.parse, uuid, zlib),
     )
 }
-_IMMUTABLE = (str, bytes, int, float, tuple, frozenset, type(None), type, uuid.UUID, datetime.tzinfo)
+_IMMUTABLE = (str, bytes, int, float, tuple, frozenset, type(None), type, uuid.UUID, datetime.tzinfo, Hint)
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
 
 
@@ -118,6 +121,10 @@ def _namedtuple(
 
 
 _REPLACED: dict[str, dict[str, object]] = {
+    "collections.abc": ABSTRACT,
+    "dataclasses": {name: getattr(data_classes, name) for name in MODULES["dataclasses"].split()},
+    "enum": {name: getattr(enums, name) for name in MODULES["enum"].split()},
+    "typing": TYPING,
     "functools": {"wraps": _wraps, "total_ordering": _total_ordering},
     "collections": {"namedtuple": _namedtuple},
     "random": {"seed": marks_spent(random.seed)},
@@ -139,7 +146,9 @@ def _members(module_name: str, names: str) -> dict[str, object]:
     real = _REAL.get(module_name)
     wanted = [n for n in dir(real) if not n.startswith("_")] if names == "*" else names.split()
     members = {
-        name: replaced.get(name) or getattr(real, name) for name in wanted if name in replaced or hasattr(real, name)
+        name: replaced[name] if name in replaced else getattr(real, name)
+        for name in wanted
+        if name in replaced or hasattr(real, name)
     }
     for name, value in members.items():
         if not isinstance(value, _IMMUTABLE + _CALLABLE):
@@ -150,6 +159,8 @@ def _members(module_name: str, names: str) -> dict[str, object]:
 def _build() -> dict[str, Facade]:
     facades = {name: Facade(name, _members(name, names)) for name, names in MODULES.items()}
     facades["urllib"] = Facade("urllib", {"parse": facades["urllib.parse"]})
+    collected = _members("collections", MODULES["collections"])
+    facades["collections"] = Facade("collections", {**collected, "abc": facades["collections.abc"]})
     return facades
 
 

@@ -31,7 +31,7 @@ from picloud.sandbox_pool.language import METHODS
 from picloud.sandbox_pool.words import words
 
 HIDDEN_TYPES = (AsyncGeneratorType, CodeType, CoroutineType, FrameType, ModuleType, TracebackType)
-_FORBIDDEN = INSPECT_ATTRIBUTES | {"mro"}
+UNREADABLE = INSPECT_ATTRIBUTES | {"mro"}
 _MISSING = object()
 _GENERATOR_METHODS = frozenset({"send", "throw", "close"})
 _FORMATTING = frozenset({"format", "format_map"})
@@ -44,7 +44,7 @@ class HandlerClass(type):
         if kwargs:
             raise TypeError("class keywords are not available")
         for base in bases:
-            if isinstance(base, type) and type(base) not in (type, HandlerClass):
+            if isinstance(base, type) and type(base) is not type and not isinstance(base, HandlerClass):
                 raise TypeError(f"{base.__name__} can't be a base class here")
         for key in namespace:
             if key.startswith("__") and key not in METHODS and key not in _IMPLICIT:
@@ -55,7 +55,7 @@ class HandlerClass(type):
 _IMPLICIT = frozenset(
     words(
         "__module__ __qualname__ __doc__ __classcell__ __classdictcell__ __static_attributes__ "
-        "__firstlineno__ __metaclass__"
+        "__firstlineno__ __metaclass__ __orig_bases__ __fields__"
     )
 )
 
@@ -66,7 +66,7 @@ def check_name(ob: object, name: object) -> str:
         raise TypeError("an attribute's name must be a string")
     if name.startswith("_"):
         raise AttributeError(f"{name!r} starts with an underscore: such names are not available here")
-    if name in _FORBIDDEN or (type(ob) is GeneratorType and name not in _GENERATOR_METHODS):
+    if name in UNREADABLE or (type(ob) is GeneratorType and name not in _GENERATOR_METHODS):
         raise AttributeError(f"{name!r} is not available here")
     if isinstance(ob, HIDDEN_TYPES) or (name == "obj" and isinstance(ob, AttributeError)):
         raise AttributeError(f"{name!r} is not available here")
@@ -108,7 +108,7 @@ def guarded_iter(ob: Any) -> Iterator[Any]:
 _WRITABLE = frozenset({dict, list, set, bytearray, defaultdict, OrderedDict, Counter, deque, ChainMap, Context, Record})
 
 
-_NOUNS = {"Facade": "module", "AppModule": "module", "type": "class of Python's own"}
+_NOUNS = {"Facade": "module", "AppModule": "module", "type": "class of Python's own", "EnumClass": "enum"}
 
 
 def guarded_write(ob: Any) -> Any:
@@ -138,7 +138,7 @@ def guarded_type(*args: Any) -> type:
     if len(args) != 1:
         raise TypeError("type() takes one value here; write a class statement to make a class")
     kind = type(args[0])
-    if kind in _PLAIN or kind in _WRITABLE or type(kind) is HandlerClass or issubclass(kind, Exception):
+    if kind in _PLAIN or kind in _WRITABLE or isinstance(kind, HandlerClass) or issubclass(kind, Exception):
         return kind
     raise TypeError("type() is not available for this value; use isinstance()")
 

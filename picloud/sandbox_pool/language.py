@@ -25,7 +25,16 @@ MODULES: dict[str, str] = {
     "strftime strptime gmtime localtime mktime asctime ctime struct_time",
     "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation printable "
     "whitespace capwords Template",
+    "dataclasses": "FrozenInstanceError asdict astuple dataclass field fields is_dataclass replace",
+    "enum": "Enum IntEnum StrEnum auto unique",
+    "typing": "Annotated Any AnyStr Callable ClassVar Collection Container Dict Final FrozenSet Generator Generic "
+    "Hashable Iterable Iterator List Literal LiteralString Mapping MutableMapping MutableSequence MutableSet Never "
+    "NewType NoReturn NotRequired Optional Protocol Required Reversible Self Sequence Set Sized TYPE_CHECKING Text Tuple "
+    "Type TypeAlias TypeVar TypedDict Union cast",
     "collections": "Counter OrderedDict defaultdict deque namedtuple ChainMap",
+    "collections.abc": "Callable Collection Container Generator Hashable Iterable Iterator Mapping MutableMapping "
+    "MutableSequence MutableSet Reversible Sequence Set Sized",
+    "operator": "itemgetter add sub mul truediv floordiv mod neg pow eq ne lt le gt ge not_ and_ or_ xor contains",
     "itertools": "*",
     "functools": "reduce partial cmp_to_key lru_cache cache wraps total_ordering",
     "decimal": "Decimal Context getcontext setcontext localcontext ROUND_CEILING ROUND_DOWN ROUND_FLOOR "
@@ -42,7 +51,7 @@ MODULES: dict[str, str] = {
 
 METHODS: frozenset[str] = frozenset(
     words(
-        "__init__ __str__ __repr__ __len__ __iter__ __next__ __contains__ __getitem__ __setitem__ "
+        "__init__ __post_init__ __str__ __repr__ __len__ __iter__ __next__ __contains__ __getitem__ __setitem__ "
         "__delitem__ __call__ __enter__ __exit__ __bool__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__ "
         "__ge__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __floordiv__ __mod__ "
         "__neg__ __pos__ __abs__ __int__ __float__"
@@ -104,10 +113,6 @@ MODULE_HINTS: dict[str, str] = {
     "threading": "write plain functions: each event has a process of its own",
     "subprocess": "a handler can't start programs",
     "pathlib": "there are no files here: use ctx.kv(collection)",
-    "typing": "leave it out: annotations are ignored, and names in them need not exist",
-    "dataclasses": "write a class with __init__, or use collections.namedtuple",
-    "enum": "use constants: RED = 'red'",
-    "operator": "use a lambda: lambda item: item['name']",
 }
 
 STATEMENTS: dict[str, tuple[str, str]] = {
@@ -118,7 +123,6 @@ STATEMENTS: dict[str, tuple[str, str]] = {
     "AsyncFor": ("async loops don't exist here", "write `for`"),
     "AsyncWith": ("async blocks don't exist here", "write `with`"),
     "Await": ("`await` doesn't exist here", "call the function"),
-    "Match": ("`match` is not available", "write if / elif / else"),
     "TryStar": ("`except*` is not available", "write `except`"),
     "TypeAlias": ("`type` statements are not available", "leave it out: annotations are ignored"),
     "TypeVar": ("type parameters are not available", "leave them out: annotations are ignored"),

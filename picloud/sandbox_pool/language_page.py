@@ -13,8 +13,9 @@ words; what keeps handlers apart is the operating system.
 
 This page is made from the tables in `picloud/sandbox_pool/language.py`.
 
-Annotations are ignored. `d[k] += 1`, `obj.n += 1`, closures with `nonlocal`, generators, classes, properties, `super()`,
-decorators, comprehensions, f-strings, `str.format`, walrus, `with` and `try` work as ever. Names with a leading underscore
+Annotations are ignored, but for the fields of a `@dataclass`. `d[k] += 1`, `obj.n += 1`, closures with `nonlocal`,
+generators, classes, dataclasses, enums, properties, `super()`, decorators, comprehensions, f-strings, `str.format`, walrus,
+`match`, `with` and `try` work as ever. Names with a leading underscore
 are reserved, `_` alone is not. A script that is an endpoint defines `def handler(ctx):`. Each event
 starts with fresh globals: keep things with `ctx.kv(collection)`.
 """

@@ -4,16 +4,17 @@ import ast
 from collections.abc import Iterator
 from typing import Any, cast
 
-from RestrictedPython.transformer import IOPERATOR_TO_STR, RestrictingNodeTransformer, copy_locations
+from RestrictedPython.transformer import IOPERATOR_TO_STR, copy_locations
 
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.imports import import_problems
 from picloud.sandbox_pool.language import ABSENT, METHODS, STATEMENTS
+from picloud.sandbox_pool.patterns import PatternPolicy
 
 MAX_PROBLEMS = 20
 
 
-class HandlerPolicy(RestrictingNodeTransformer):
+class HandlerPolicy(PatternPolicy):
     """Rewrites one script's tree in place and collects `problems`. `modules` are the names of the app's own modules."""
 
     def __init__(self, modules: frozenset[str]) -> None:
@@ -126,9 +127,13 @@ class HandlerPolicy(RestrictingNodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> Any:
         for keyword in node.keywords:
             self.problem(keyword, "class keywords are not available here", "leave them out")
+        fields = _declared_fields(node) if node.decorator_list else []
         in_class, self._in_class = self._in_class, True
         visited = super().visit_ClassDef(node)
         self._in_class = in_class
+        if fields:  # for @dataclass: the annotations themselves are dropped
+            names = ast.Tuple([ast.Constant(name) for name in fields], ast.Load())
+            cast(ast.ClassDef, visited).body.append(ast.Assign([ast.Name("__fields__", ast.Store())], names))
         copy_locations(cast(ast.ClassDef, visited), node)
         return visited
 
@@ -188,6 +193,21 @@ def _bound_names(node: ast.AST) -> Iterator[str]:
         yield node.arg
     elif isinstance(node, ast.alias):
         yield node.asname or node.name
+    elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
+
+
+def _declared_fields(node: ast.ClassDef) -> list[str]:
+    """The names that the body of `node` annotates, but for class variables."""
+    return [
+        statement.target.id
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and "ClassVar" not in ast.unparse(statement.annotation)
+    ]
 
 
 def _explained(info: str) -> tuple[str, str]:

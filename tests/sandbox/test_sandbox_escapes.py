@@ -38,16 +38,6 @@ class S(str):
 
 CATCH = "try:\n    [].nothing\nexcept AttributeError as error:\n    return "
 
-SUPER_FORMAT = """
-class S(str):
-    def format_it(self, value):
-        return super().format(value)
-    def map_it(self, value):
-        return super().format_map(value)
-"""
-
-CATCH = "try:\n    [].nothing\nexcept AttributeError as error:\n    return "
-
 ESCAPES = {
     # CVE-2012-5487, CVE-2012-5493: names that an allowed module or helper leads to
     "a module of a module": body("import json\nreturn json.codecs"),

@@ -277,7 +277,7 @@ def problems(source: str, *modules: str) -> list[CodeProblem]:
         ("async def handler(ctx):\n    pass", 1, 1, "async functions don't exist here", "write `def`"),
         ("class A:\n    def f(self):\n        self._x = 1", 3, 9, "'_x' starts with an underscore", "without it"),
         ("if __name__ == '__main__':\n    pass", 1, 4, "'__name__' doesn't exist here", "handler(ctx) is called"),
-        ("def f(x):\n    match x:\n        case 1:\n            pass", 2, 5, "`match` is not available", "if / elif"),
+        ("try:\n    pass\nexcept* ValueError:\n    pass", 1, 1, "`except*` is not available", "write `except`"),
         ("from json import *", 1, 1, "`import *` is not available", "name what you need"),
         ("from json import JSONEncoder", 1, 1, "json has no 'JSONEncoder' here", "dumps"),
         ("x = eval('1')", 1, 5, "text can't be run as code", "module script"),
