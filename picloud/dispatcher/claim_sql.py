@@ -8,8 +8,13 @@ SMALL_BYTES = 8 * 1024
 """Stored size of a payload that is claimed with its delivery. What waits in memory for a worker is bounded so."""
 
 IN_ORDER = """(w.order_key IS NULL OR NOT EXISTS (
-    SELECT 1 FROM outbox AS p WHERE p.trigger_id = w.trigger_id AND p.order_key = w.order_key AND p.id < w.id))"""
-"""Of the deliveries with one key only the oldest may run; the others wait for its end, however long that takes."""
+    SELECT 1 FROM outbox AS p WHERE p.trigger_id = w.trigger_id AND p.order_key = w.order_key AND p.id < w.id)
+    AND NOT EXISTS (
+    SELECT 1 FROM outbox AS p WHERE p.trigger_id = w.trigger_id AND p.order_key = w.order_key AND p.epoch IS NOT NULL))"""
+"""Of the deliveries with one key only the oldest may run; the others wait for its end, however long that takes.
+
+A later one may be running already: ids are made before the commit, and by different clocks.
+"""
 
 _PRIORITIES = f"unnest('{{{','.join(str(place) for place, _ in enumerate(Priority))}}}'::smallint[]) AS p(priority)"
 _WAITS = "w.epoch IS NULL AND w.due >= $4::timestamptz AND w.due <= now()"

@@ -2,7 +2,8 @@
 
 A second connection waits for a lock that the neighbour's session holds. A node without neighbours has none. A waiting
 statement holds a snapshot, which keeps vacuum from what was deleted since: while there is work, it is made anew each
-FRESH_S; else the server ends it after LONGEST_S.
+FRESH_S; else the server ends it after LONGEST_S. Then it is looked around as well: a node that hung just after it had
+claimed, before it could announce that, has leases which the others have not seen.
 """
 
 import logging
@@ -77,14 +78,15 @@ class Neighbours:
         return AGAIN_S if row is not None and self._watch is None else None
 
     def hear(self, *, busy: bool) -> bool:
-        """Whether the node that was watched is gone, or may be: `look` again. `busy`: deliveries are being made."""
+        """Whether to `look` again: the node that was watched is gone, or may be. `busy`: deliveries are being made."""
         watch = self._watch
         if watch is None:
             return False
         try:
             if watch.connection.poll() == POLL_OK:
                 if watch.connection.notices:
-                    return not self._wait(watch)
+                    by_itself = time.monotonic() >= watch.since + LONGEST_S
+                    return not self._wait(watch) or by_itself
                 self.close()
                 return True
             if busy and time.monotonic() > watch.since + FRESH_S:
