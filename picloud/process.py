@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from picloud.crypto import MasterKey
 from picloud.dispatcher.dispatcher import Dispatcher
 from picloud.models.engine import make_engine
-from picloud.models.schema import migrate
+from picloud.models.migrator import bring_up_to_date
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.app_code import AppCodeCache
@@ -45,7 +45,8 @@ class Process:
 
     @classmethod
     def start(cls, settings: Settings, *, executor: Executor | None = None, database_url: str = "") -> "Process":
-        """Migrates, opens the key, starts the dispatcher. Raises SettingsError, KeyFileError, SQLAlchemyError.
+        """Migrates, opens the key, starts the dispatcher. Raises SettingsError, KeyFileError, MigrationError, and
+        SQLAlchemyError.
 
         `executor`: one that was started before anything heavy was imported. `database_url`: the embedded server's.
         """
@@ -53,7 +54,7 @@ class Process:
         if not url:
             raise SettingsError("PICLOUD_DATABASE_URL is not set. `picloud serve` runs a PostgreSQL of its own.")
         engine = make_engine(url, pool_size=settings.database_pool_size)
-        migrate(engine)
+        bring_up_to_date(engine)
         runtime, wakeup = _runtime(
             settings, engine, executor or Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers)
         )

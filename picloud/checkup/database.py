@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from picloud.checkup.finding import Finding, broken, ok, warning
 from picloud.crypto import KeyFileError
-from picloud.models.schema import current_revision, newest_revision
+from picloud.models.revisions import current_revision, newest_revision
 from picloud.services.master_keys import MasterKeyService
 
 QUEUE_AGE_WARNING_S = 300

@@ -3,22 +3,20 @@ import sys
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from picloud.cli import banner
-from picloud.cli.database import open_session
+from picloud.cli.database import DATABASE_ERRORS, open_session
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.domain.audit import Action, Actor
 from picloud.domain.errors import Conflict, NotFound, PicloudError
 from picloud.domain.kinds import InstanceRole
 from picloud.models import User, UserTotp
-from picloud.postgres import PostgresError
 from picloud.services.audit import AuditService
 from picloud.services.setup_links import SetupLinkService
 from picloud.services.users import UserService
 
-_errors = plain_errors(PostgresError, SQLAlchemyError, PicloudError)
+_errors = plain_errors(*DATABASE_ERRORS, PicloudError)
 _password_stdin = click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")
 
 

@@ -2,11 +2,10 @@ import os
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
-from picloud.cli.database import embedded_cluster, open_engine
+from picloud.cli.database import DATABASE_ERRORS, embedded_cluster, open_engine
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
-from picloud.postgres import PostgresError, find_bindir
+from picloud.postgres import find_bindir
 from picloud.services.backup_file import BackupError
 from picloud.services.backups import BackupService, prune
 
@@ -19,7 +18,7 @@ FOLDER_NAME = "backups"
 )
 @click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest so many backups of that folder.")
 @data_dir_option
-@plain_errors(PostgresError, SQLAlchemyError, BackupError, OSError)
+@plain_errors(*DATABASE_ERRORS, BackupError, OSError)
 def command(folder: Path | None, keep: int | None, data_dir: Path | None) -> None:
     """Write a backup of everything but the master key to one file. PiCloud may serve meanwhile."""
     settings = load_settings(data_dir=data_dir)

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from picloud.models.engine import make_engine
-from picloud.models.schema import current_revision, migrate, newest_revision
-from picloud.postgres import Cluster, find_bindir
+from picloud.models.migrator import MigrationError, bring_up_to_date
+from picloud.models.revisions import current_revision, newest_revision
+from picloud.postgres import Cluster, PostgresError, find_bindir
 from picloud.settings import Settings, SettingsError
 
 CLI_POOL_SIZE = 1
+DATABASE_ERRORS = (PostgresError, MigrationError, SQLAlchemyError)
 
 
 def embedded_cluster(settings: Settings) -> Cluster:
@@ -33,7 +36,7 @@ def open_engine(settings: Settings, *, upgrade: bool) -> Iterator[Engine]:
         with engine.connect() as connection:
             found = current_revision(connection)
         if upgrade or not found:
-            migrate(engine)
+            bring_up_to_date(engine)
         elif found != newest_revision():
             raise SettingsError(
                 f"The database is at revision {found}, this PiCloud wants {newest_revision()}. Run: picloud migrate"

@@ -3,14 +3,12 @@ import json
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
-from picloud.cli.database import open_session
+from picloud.cli.database import DATABASE_ERRORS, open_session
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.domain.access import Scope
 from picloud.domain.audit import Action, Actor
 from picloud.domain.errors import NotFound, PicloudError
-from picloud.postgres import PostgresError
 from picloud.services.api_keys import ApiKeyService
 from picloud.services.apps import AppService
 from picloud.services.audit import AuditService
@@ -31,7 +29,7 @@ def command() -> None:
 @click.option("--name", default="made on the command line", show_default=True, help="What the key is for.")
 @click.option("--json", "as_json", is_flag=True, help='Print {"id", "key"}.')
 @data_dir_option
-@plain_errors(PostgresError, SQLAlchemyError, PicloudError)
+@plain_errors(*DATABASE_ERRORS, PicloudError)
 def create(
     email: str, slug: str | None, scopes: tuple[str, ...], name: str, as_json: bool, data_dir: Path | None
 ) -> None:

@@ -1,17 +1,15 @@
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
-from picloud.cli.database import open_engine
+from picloud.cli.database import DATABASE_ERRORS, open_engine
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
-from picloud.models.schema import newest_revision
-from picloud.postgres import PostgresError
+from picloud.models.revisions import newest_revision
 
 
 @click.command("migrate")
 @data_dir_option
-@plain_errors(PostgresError, SQLAlchemyError)
+@plain_errors(*DATABASE_ERRORS)
 def command(data_dir: Path | None) -> None:
     """Bring the database up to date."""
     with open_engine(load_settings(data_dir=data_dir), upgrade=True):

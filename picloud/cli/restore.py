@@ -5,13 +5,12 @@ from pathlib import Path
 
 import click
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
 
-from picloud.cli.database import embedded_cluster
+from picloud.cli.database import DATABASE_ERRORS, embedded_cluster
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.crypto import KeyFileError, load_master_key
 from picloud.models.engine import database_url
-from picloud.postgres import PostgresError, find_bindir
+from picloud.postgres import find_bindir
 from picloud.process import master_key_file
 from picloud.services.backup_file import BackupError, Manifest
 from picloud.services.restores import RestoreService, checked_manifest
@@ -23,7 +22,7 @@ from picloud.settings import Settings
 @click.option("--replace", is_flag=True, help="Even if the database has content: it is kept beside the new one.")
 @click.option("--verify-only", is_flag=True, help="Restore into a throw-away database, compare, and change nothing.")
 @data_dir_option
-@plain_errors(PostgresError, SQLAlchemyError, BackupError, KeyFileError, OSError)
+@plain_errors(*DATABASE_ERRORS, BackupError, KeyFileError, OSError)
 def command(file: Path, replace: bool, verify_only: bool, data_dir: Path | None) -> None:
     """Bring back a backup. PiCloud must not serve meanwhile, unless it is only verified."""
     settings = load_settings(data_dir=data_dir)

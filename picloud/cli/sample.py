@@ -1,13 +1,11 @@
 import click
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from picloud.cli import banner
-from picloud.cli.database import open_engine
+from picloud.cli.database import DATABASE_ERRORS, open_engine
 from picloud.cli.options import load_settings, plain_errors
 from picloud.crypto import KeyFileError
 from picloud.domain.errors import PicloudError
-from picloud.postgres import PostgresError
 from picloud.process import master_key_file
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.sandbox_pool.pool import Pool
@@ -19,7 +17,7 @@ from picloud.services.wakeup import Wakeup
 
 @click.command("sample")
 @click.option("--address", default="http://127.0.0.1:8080", show_default=True, help="Where PiCloud serves.")
-@plain_errors(PostgresError, SQLAlchemyError, PicloudError, KeyFileError, ExecutorGone)
+@plain_errors(*DATABASE_ERRORS, PicloudError, KeyFileError, ExecutorGone)
 def command(address: str) -> None:
     """Deploy the app `hello` and print how to call it."""
     settings = load_settings()

@@ -9,17 +9,16 @@ from threading import Thread
 
 import click
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from picloud.app import make_app
 from picloud.cli import banner
-from picloud.cli.database import embedded_cluster
+from picloud.cli.database import DATABASE_ERRORS, embedded_cluster
 from picloud.cli.options import plain_errors
 from picloud.cli.service_manager import ServiceManager
 from picloud.cli.supervisor import Supervisor, Watchdog
 from picloud.crypto import KeyFileError
 from picloud.logs import configure_logging
-from picloud.postgres import Cluster, PostgresError
+from picloud.postgres import Cluster
 from picloud.process import Process
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.services.sample import SampleMail, SampleService
@@ -33,7 +32,7 @@ DRAIN_S = 10.0
 BODY_HEADROOM = 4
 
 
-@plain_errors(PostgresError, SQLAlchemyError, KeyFileError, ExecutorGone, OSError, ValueError)
+@plain_errors(*DATABASE_ERRORS, KeyFileError, ExecutorGone, OSError, ValueError)
 def serve(settings: Settings, supervisor: Supervisor, executor: Executor, sample: bool) -> int:
     """Serves until a stop signal; the exit code. Everything is ended here, in the reverse order of its start."""
     configure_logging(settings.log_level)

@@ -8,17 +8,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from picloud.box import units
 from picloud.box.step import BoxError
 from picloud.cli.backup import FOLDER_NAME
-from picloud.cli.database import open_unmigrated
+from picloud.cli.database import DATABASE_ERRORS, open_unmigrated
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
-from picloud.models.schema import current_revision, downgrade, migrate, newest_revision
-from picloud.postgres import PostgresError, find_bindir
+from picloud.models.revisions import current_revision, newest_revision
+from picloud.models.schema import downgrade, migrate
+from picloud.postgres import find_bindir
 from picloud.services.backup_file import BackupError
 from picloud.services.backups import BackupService
 
 
 @click.command("upgrade")
 @data_dir_option
-@plain_errors(PostgresError, SQLAlchemyError, BackupError, BoxError, OSError)
+@plain_errors(*DATABASE_ERRORS, BackupError, BoxError, OSError)
 def command(data_dir: Path | None) -> None:
     """After installing another version: back up, bring the database up to date, restart the service.
 

@@ -1,19 +1,18 @@
-"""The database's schema: bring it up to date, or tell whether it is."""
+"""Migrations, by Alembic. Run as a program it migrates the database whose URL comes by standard input."""
 
-from functools import cache
+import sys
 from importlib import resources
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
+from picloud.models.engine import make_engine
 from picloud.models.partitions import ensure_partitions
+from picloud.models.revisions import newest_revision
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(resources.files("picloud_migrations")))
     config.set_main_option("path_separator", "os")
@@ -22,7 +21,7 @@ def _config() -> Config:
 
 def migrate(engine: Engine) -> str:
     """Upgrade to the newest revision and make the next days' partitions. The revision reached."""
-    config = _config()
+    config = alembic_config()
     with engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -33,26 +32,11 @@ def migrate(engine: Engine) -> str:
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Back to an older revision, after a migration that failed."""
-    config = _config()
+    config = alembic_config()
     with engine.connect() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
 
 
-@cache
-def newest_revision() -> str:
-    """The revision that this code expects, as it stood when first asked for."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
-
-
-def current_revision(connection: Connection) -> str:
-    """The revision that the database has; empty for an empty database."""
-    return MigrationContext.configure(connection).get_current_revision() or ""
-
-
-def knows_revision(revision: str) -> bool:
-    """Whether this code can bring a database of `revision` up to date."""
-    try:
-        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
-    except CommandError:
-        return False
+if __name__ == "__main__":
+    migrate(make_engine(sys.stdin.read(), pool_size=1))

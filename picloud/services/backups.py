@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from picloud import __version__
-from picloud.models.schema import current_revision
+from picloud.models.revisions import current_revision
 from picloud.postgres.client import ClientPrograms, client_bindir
 from picloud.services.backup_file import FORMAT, BackupError, Manifest, sha256, write
 

@@ -1,7 +1,7 @@
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from picloud.models.schema import current_revision, newest_revision
+from picloud.models.revisions import current_revision, newest_revision
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 
 

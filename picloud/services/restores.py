@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
 
-from picloud.models.schema import current_revision, knows_revision
+from picloud.models.revisions import current_revision, knows_revision
 from picloud.postgres.client import ClientPrograms, client_bindir
 from picloud.services.backup_file import BackupError, Manifest, extract_dump, read_manifest
 from picloud.services.backups import count_rows, server_major

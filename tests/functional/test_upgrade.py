@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
-from picloud.models.schema import current_revision, downgrade, migrate, newest_revision
+from picloud.models.revisions import current_revision, newest_revision
+from picloud.models.schema import downgrade, migrate
 from picloud.postgres import Cluster
 from tests.functional.serving import Serving
 

@@ -4,7 +4,8 @@ from alembic import command
 from sqlalchemy import Connection, Engine, text
 
 from picloud.models import Base
-from picloud.models.schema import _config, current_revision, migrate, newest_revision
+from picloud.models.revisions import current_revision, newest_revision
+from picloud.models.schema import alembic_config, migrate
 
 SCHEMA = {
     "columns": """
@@ -46,7 +47,7 @@ def test_the_migrations_equal_the_models(engine: Engine, empty_database: Engine)
 
 def test_migrations_go_down_and_up_again(empty_database: Engine) -> None:
     migrate(empty_database)
-    config = _config()
+    config = alembic_config()
     with empty_database.connect() as connection:
         assert current_revision(connection) == newest_revision()
         config.attributes["connection"] = connection
