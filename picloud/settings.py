@@ -78,7 +78,7 @@ class Settings:
     kv_value_max_bytes: int = _setting(256 * 1024, "Size of one value in a store, as JSON.")
     session_idle_s: float = _setting(12 * 3600.0, "A browser's session ends when it was not used for so long.")
     session_max_s: float = _setting(7 * 24 * 3600.0, "A browser's session ends after so long, however much it is used.")
-    dispatch_batch: int = _setting(50, "Deliveries that a node claims at once.")
+    dispatch_batch: int = _setting(200, "Deliveries that a node claims at once.")
     executions_keep_days: int = _setting(30, "Days that executions are kept.")
     events_keep_days: int = _setting(30, "Days that events are kept; longer where a delivery still needs one.")
     history_max_bytes: int = _setting(

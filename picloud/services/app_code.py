@@ -94,11 +94,11 @@ class AppCodeCache:
 
     def by_id(self, app_id: UUID) -> AppCode:
         """Raises NotFound, and SQLAlchemy's errors where the database is away."""
-        return self._get(lambda: app_id, App.id == app_id)
+        return self._get(lambda: app_id, lambda: App.id == app_id)
 
     def by_slug(self, slug: str) -> AppCode:
         """Raises NotFound, and SQLAlchemy's errors where the database is away."""
-        return self._get(lambda: self._slugs.get(slug), App.slug == slug)
+        return self._get(lambda: self._slugs.get(slug), lambda: App.slug == slug)
 
     def invalidate(self, app_id: UUID | None = None) -> None:
         """Forget the app, or all of them. What is being loaded right now will not be kept."""
@@ -107,14 +107,14 @@ class AppCodeCache:
             for known in [app_id] if app_id else list(self._apps):
                 self._drop(known)
 
-    def _get(self, find: Callable[[], UUID | None], condition: ColumnElement[bool]) -> AppCode:
+    def _get(self, find: Callable[[], UUID | None], condition: Callable[[], ColumnElement[bool]]) -> AppCode:
         with self._lock:
             app_id, generation = find(), self._generation
             if app_id and (app := self._apps.get(app_id)):
                 self._apps.move_to_end(app_id)
                 return app
         with self._engine.connect() as connection:
-            app = _load(connection, condition)
+            app = _load(connection, condition())
         with self._lock:
             if generation == self._generation:
                 self._keep(app)

@@ -145,6 +145,8 @@ def insert_executions(cursor: Cursor, rows: Sequence[ExecutionRow]) -> None:
 
 def log_execution(row: ExecutionRow) -> None:
     """The one line of an execution."""
+    if not log.isEnabledFor(logging.INFO):
+        return
     fields = {
         "execution_id": str(row.id),
         "app_id": str(row.app_id),
