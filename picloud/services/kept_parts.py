@@ -26,12 +26,16 @@ def kept_event(event: bytes) -> str:
     http = decoded.get("http")
     if isinstance(http, dict):
         body = http["body_base64"]
-        shown = http | {"body_base64": body[:_SAMPLE_CHARS], "truncated": True, "size_bytes": len(body) // 4 * 3}
+        shown = http | {"body_base64": body[:_SAMPLE_CHARS], "truncated": True, "size_bytes": _decoded_bytes(body)}
         shorter = _encode(decoded | {"http": shown, "truncated": True})
         if len(shorter) <= KEPT_BYTES:
             return shorter.decode()
     slim = {name: value for name, value in decoded.items() if name != decoded["kind"]}
     return _encode(slim | {"truncated": True, decoded["kind"]: _mark(event)}).decode()
+
+
+def _decoded_bytes(base64: str) -> int:
+    return len(base64) * 3 // 4 - base64[-2:].count("=")
 
 
 def _mark(part: bytes) -> dict[str, Any]:
