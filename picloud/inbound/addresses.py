@@ -45,8 +45,10 @@ def named(name: str | None, address: str) -> str:
 
 
 def fitted(value: str) -> str:
-    """What an address may be here: no control characters, at most 998 characters."""
-    return _UNFIT.sub(" ", value).strip()[:ADDRESS_MAX_CHARS]
+    """What an address may be here: no control characters, at most 998 characters, no brackets around the whole."""
+    plain = _UNFIT.sub(" ", value).strip()
+    alone = plain.startswith("<") and plain.endswith(">") and plain.count("<") == 1
+    return (plain[1:-1].strip() if alone else plain)[:ADDRESS_MAX_CHARS]
 
 
 def bare(address: str) -> str:

@@ -67,7 +67,8 @@ class Mail:
 def as_event(mail: Mail) -> tuple[dict[str, Any], list[bytes | None]]:
     """The event's `email` part, with every key of the schema and `truncated`, and the attachments' contents."""
     attachments = mail.attachments[: limits.ATTACHMENTS_MAX]
-    envelope_from, envelope_to = _line(mail.envelope_from), mail.envelope_to[: limits.ADDRESSES_MAX]
+    envelope_from = _line(mail.envelope_from)
+    envelope_to = [bare(fitted(address)) for address in mail.envelope_to[: limits.ADDRESSES_MAX]]
     email = {
         "from": fitted(mail.sender) or fitted(envelope_from or ""),
         "to": mail.to[: limits.ADDRESSES_MAX] or envelope_to,
