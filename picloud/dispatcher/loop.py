@@ -247,6 +247,7 @@ class Loop:
                 self._timers.set_earlier(Timer.ANNOUNCE, max(time.monotonic(), self._announced_at + ANNOUNCE_S))
             if item.row:
                 log_execution(item.row)
+            if not isinstance(item.verdict, PutBack):
                 self._completions.ended(UUID(item.claimed.id), isinstance(item.verdict, Delivered))
 
     def _look_ahead(self) -> None:

@@ -14,12 +14,20 @@ from picloud.domain.clock import rfc3339
 from picloud.domain.delivery import RetryPolicy
 from picloud.domain.errors import Invalid, NotAcceptable, NotFound, TooLarge, Unavailable
 from picloud.domain.ids import lower_bound, uuid7
-from picloud.domain.kinds import AttachmentPolicy, EventKind, TriggerKind
+from picloud.domain.kinds import AttachmentPolicy, DispatchMode, EventKind, TriggerKind
 from picloud.inbound.adapter import Adapter
 from picloud.inbound.adapters import adapter
 from picloud.inbound.message import Message
 from picloud.inbound.request import Request
-from picloud.models import EmailAttachment, EmailTriggerDetails, InboundDedupeKey, InboundSecret, Trigger
+from picloud.models import (
+    EmailAttachment,
+    EmailTriggerDetails,
+    Execution,
+    ExecutionStatus,
+    InboundDedupeKey,
+    InboundSecret,
+    Trigger,
+)
 from picloud.services.email_triggers import binding
 from picloud.services.outbox import OutboxService
 
@@ -28,10 +36,12 @@ DEDUPE_S = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a mail. `duplicate`: it was accepted before, as this delivery."""
+    """What became of a mail. `duplicate`: it was accepted before, as this delivery. `delivered`: and that has ended
+    well, which is looked up where the sender of the first one waited for it."""
 
     delivery_id: UUID
     duplicate: bool
+    delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,11 @@ class Door:
     signed: bool
     secrets: tuple[str, ...]
     now: datetime
+
+    @property
+    def sync(self) -> bool:
+        """Whether the sender waits for the first attempt."""
+        return self.trigger.dispatch_mode == DispatchMode.SYNC
 
     @property
     def done_status(self) -> int:
@@ -99,7 +114,7 @@ class EmailIntake:
         """Put the mail into the outbox, unless it is there or was there in the last 7 days. Raises Unavailable."""
         first = self._first(door, message.dedupe_key)
         if first is not None:
-            return Accepted(first, duplicate=True)
+            return Accepted(first, duplicate=True, delivered=door.sync and self._has_ended_well(door, first))
         trigger, email = door.trigger, self._with_attachments(door, message)
         received_at = email["received_at"] or rfc3339(door.now)
         delivery_id = self._outbox.enqueue(
@@ -113,6 +128,11 @@ class EmailIntake:
         )
         self._remember(door, message.dedupe_key, delivery_id)
         return Accepted(delivery_id, duplicate=False)
+
+    def _has_ended_well(self, door: Door, delivery_id: UUID) -> bool:
+        ended = (Execution.app_id == door.trigger.app_id) & (Execution.delivery_id == delivery_id)
+        well = select(Execution.id).where(ended, Execution.status == ExecutionStatus.OK)
+        return self._session.scalar(well.limit(1)) is not None
 
     def _with_attachments(self, door: Door, message: Message) -> dict[str, Any]:
         """The event's part. Contents are kept beside it, and named by an `id` there."""

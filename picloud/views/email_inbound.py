@@ -5,15 +5,16 @@ An adapter's `verify` may ask the outside for a certificate; all else is memory 
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session
 
-from picloud.domain.errors import NotFound, PicloudError, TooLarge, UnsupportedMediaType
-from picloud.domain.kinds import DispatchMode
+from picloud.domain.errors import NotFound, PicloudError, TooLarge, Unavailable, UnsupportedMediaType
 from picloud.inbound.adapters import MEDIA_TYPES
 from picloud.inbound.request import Request as Inbound
+from picloud.services.completions import Waiter
 from picloud.services.email_intake import Accepted, Door, EmailIntake
 from picloud.services.inbound_requests import Noted
 from picloud.services.outbox import OutboxService
@@ -26,17 +27,18 @@ def receive(request: Request) -> dict[str, Any]:
     """One mail, or a batch: `deliveries` then holds the answer for each. 200 with `nothing` where there was none."""
     made_of = runtime(request)
     _check_envelope(request, made_of.settings.http_max_body_bytes)
-    with made_of.large_bodies.admitted(request.content_length or 0):
-        door, accepted = _taken_in(request, made_of)
-    delivered = _wait(made_of, door, accepted)
-    request.response.status_int = 200 if delivered or not accepted else door.done_status
-    answers = [_answer(each, delivered) for each in accepted]
+    with made_of.completions.waiter() as waiter:
+        with made_of.large_bodies.admitted(request.content_length or 0):
+            door, accepted = _taken_in(request, made_of, waiter)
+        delivered = _delivered(made_of, door, accepted, waiter)
+    request.response.status_int = 200 if len(delivered) == len(accepted) else door.done_status
+    answers = [_answer(each, each in delivered) for each in accepted]
     if not answers:
         return {"delivery_id": None, "status": "nothing", "duplicate": False}
     return answers[0] if len(answers) == 1 else answers[0] | {"deliveries": answers}
 
 
-def _taken_in(request: Request, made_of: Runtime) -> tuple[Door, list[Accepted]]:
+def _taken_in(request: Request, made_of: Runtime, waiter: Waiter) -> tuple[Door, list[Accepted]]:
     """Committed at the end."""
     door: Door | None = None
     try:
@@ -46,8 +48,9 @@ def _taken_in(request: Request, made_of: Runtime) -> tuple[Door, list[Accepted]]
             inbound = _inbound(request, made_of)
             mails = intake.read(door, inbound, unsigned_max_bytes=made_of.settings.email_unsigned_max_bytes)
             accepted = [intake.accept(door, mail) for mail in mails]
-            for each in _fresh(door, accepted):
-                made_of.completions.expect(each.delivery_id)
+            for each in accepted:
+                if door.sync and not each.duplicate:
+                    waiter.expect(each.delivery_id)
     except PicloudError as error:
         if door is not None:
             _note(request, made_of, door, error.status, error.problem_code, error.detail)
@@ -84,18 +87,18 @@ def _inbound(request: Request, made_of: Runtime) -> Inbound:
     return Inbound(headers, request.body, url, made_of.certificates)
 
 
-def _fresh(door: Door, accepted: Sequence[Accepted]) -> list[Accepted]:
-    """Those that the sender waits for."""
-    sync = door.trigger.dispatch_mode == DispatchMode.SYNC
-    return [each for each in accepted if sync and not each.duplicate]
-
-
-def _wait(made_of: Runtime, door: Door, accepted: Sequence[Accepted]) -> bool:
-    """Whether all first attempts ended well while the sender still waits."""
+def _delivered(made_of: Runtime, door: Door, accepted: Sequence[Accepted], waiter: Waiter) -> list[Accepted]:
+    """Those whose delivery has ended well: before, or while the sender waits. None waits where too many callers do."""
     deadline = time.monotonic() + min(door.trigger.timeout_s, door.adapter.patience_s)
-    fresh = _fresh(door, accepted)
-    ended = [made_of.completions.wait(each.delivery_id, max(0.0, deadline - time.monotonic())) for each in fresh]
-    return bool(ended) and len(fresh) == len(accepted) and all(ended)
+    try:
+        with made_of.callers.seat() if waiter.expected else nullcontext():
+            return [
+                each
+                for each in accepted
+                if each.delivered or waiter.wait(each.delivery_id, max(0.0, deadline - time.monotonic()))
+            ]
+    except Unavailable:
+        return [each for each in accepted if each.delivered]
 
 
 def _answer(accepted: Accepted, delivered: bool) -> dict[str, Any]:
