@@ -49,6 +49,7 @@ def make_app(runtime: Runtime) -> Router:
     config.include("picloud.views.request")
     config.include("picloud.views.strict_query")
     config.include("picloud.views.entity_tags")
+    config.include("picloud.views.idempotency")
     config.include("picloud.views.routes")
     config.add_renderer("json", _json_renderer)
     config.add_tween(LOG, under=INGRESS)

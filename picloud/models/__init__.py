@@ -12,6 +12,7 @@ from picloud.models.email_attachment import EmailAttachment
 from picloud.models.email_trigger import EmailTriggerDetails, InboundDedupeKey, InboundSecret
 from picloud.models.event import Event
 from picloud.models.execution import Execution, ExecutionStatus
+from picloud.models.idempotent_answer import IdempotentAnswer
 from picloud.models.inbound_request import InboundCounter, InboundRequest
 from picloud.models.kv_entry import KvEntry, KvUsage
 from picloud.models.kv_trigger import KvTriggerDetails
@@ -45,6 +46,7 @@ __all__ = [
     "Event",
     "Execution",
     "ExecutionStatus",
+    "IdempotentAnswer",
     "InboundCounter",
     "InboundDedupeKey",
     "InboundRequest",

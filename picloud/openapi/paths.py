@@ -81,9 +81,12 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _headers(operation: Operation, served: Served) -> list[dict[str, Any]]:
+    found = []
     if operation.guarded and operation.method != "GET":
-        return [_header("If-Match", "The ETag of what is to be changed: 412 where it was changed since.")]
-    return []
+        found.append(_header("If-Match", "The ETag of what is to be changed: 412 where it was changed since."))
+    if operation.method == "POST" and served.capability is not None:
+        found.append(_header("Idempotency-Key", "Sent again with the same body, the request gets the same answer."))
+    return found
 
 
 def _header(name: str, text: str) -> dict[str, Any]:
