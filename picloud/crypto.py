@@ -108,9 +108,12 @@ def create_master_key(path: Path) -> None:
     _write_keys(path, [new_key()])
 
 
-def replace_keys(path: Path, keys: Sequence[bytes]) -> None:
-    """Put `keys` in the file's place: a reader finds the old content or the new. Raises OSError."""
-    owner = path.stat()
+def replace_keys(path: Path, keys: Sequence[bytes], *, like: Path | None = None) -> None:
+    """Put `keys` in the file's place: a reader finds the old content or the new. A new file is owned as `like` is.
+
+    Raises OSError.
+    """
+    owner = (like or path).stat()
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
     _write_keys(beside, keys)

@@ -76,6 +76,7 @@ class Settings:
     kv_max_entries: int = _setting(100_000, "Entries that one app's store may hold.")
     kv_max_bytes: int = _setting(64 * 1024 * 1024, "Size of what one app's store may hold, keys and values as JSON.")
     kv_value_max_bytes: int = _setting(256 * 1024, "Size of one value in a store, as JSON.")
+    audit_keep_days: int = _setting(365, "Days that audit events are kept.")
     session_idle_s: float = _setting(12 * 3600.0, "A browser's session ends when it was not used for so long.")
     session_max_s: float = _setting(7 * 24 * 3600.0, "A browser's session ends after so long, however much it is used.")
     dispatch_batch: int = _setting(200, "Deliveries that a node claims at once.")

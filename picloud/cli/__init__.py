@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "migrate": "Bring the database up to date.",
     "restore": "Bring back a backup, or verify one.",
     "sample": "Deploy the app `hello` and print how to call it.",
+    "rotate-master-key": "Seal everything under a new master key, while PiCloud serves.",
     "serve": "Run PiCloud: web server, dispatcher and sandbox, with a PostgreSQL of its own if none is given.",
     "uninstall": "Undo what init did; the data stay.",
     "upgrade": "After installing another version: back up, migrate, restart.",
@@ -30,7 +31,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"picloud.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"picloud.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

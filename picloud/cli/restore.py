@@ -38,15 +38,15 @@ def command(file: Path, replace: bool, verify_only: bool, data_dir: Path | None)
 def _check_key(settings: Settings, manifest: Manifest) -> None:
     """Before anything is changed: without the right key the secrets of a backup are lost."""
     path = master_key_file(settings)
-    wanted = " or ".join(manifest.key_ids)
+    wanted = " and ".join(manifest.key_ids)
     if not manifest.key_ids:
         return
     if not path.exists():
         raise BackupError(f"There is no master key at {path}. Put the one with the fingerprint {wanted} there first.")
-    found = load_master_key(path).fingerprint
-    if found not in manifest.key_ids:
+    found = {key_id.hex() for key_id in load_master_key(path).key_ids}
+    if not found.issuperset(manifest.key_ids):
         raise BackupError(
-            f"The master key {path} is {found}; the backup's secrets open with {wanted}. Nothing was changed."
+            f"The master key {path} is {' and '.join(sorted(found))}; the backup's secrets open with {wanted}. Nothing was changed."
         )
 
 

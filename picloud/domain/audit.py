@@ -50,7 +50,7 @@ class Action(StrEnum):
     SECRET_SET = "secret.set"  # noqa: S105
     SECRET_DELETE = "secret.delete"  # noqa: S105
     SECRET_READ = "secret.read"  # noqa: S105
-    """By a handler; the first read of an hour by each script."""
+    """By a handler, once per run; `via` names the trace."""
     DELIVERY_RETRY = "delivery.retry"
     DELIVERY_CANCEL = "delivery.cancel"
     DEAD_LETTER_REPLAY = "dead_letter.replay"

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.orm import Session
 
 from picloud.domain import ids
@@ -84,6 +84,11 @@ class AuditService:
         if wanted.until is not None:
             query = query.where(AuditEvent.id < ids.lower_bound(wanted.until))
         return fetch(self._session, query, AuditEvent.id, page, newest_first=True)
+
+
+def forget_audit(connection: Connection, before: datetime) -> None:
+    """Remove the events from before a moment."""
+    connection.execute(delete(AuditEvent).where(AuditEvent.id < ids.lower_bound(before)))
 
 
 def visible_apps(session: Session, principal: Principal) -> Collection[UUID] | None:

@@ -168,8 +168,9 @@ class Effects:
     def secret(self, name: str) -> str:
         """Raises NotFound. In a transaction of its own: reading one is no effect."""
         if name not in self.secrets_read:
-            with self._factory.sessions() as session:
-                value = SecretService(session, self.app.app_id, self._factory.master_key).reveal(name)
+            with self._factory.sessions.begin() as session:
+                secrets = SecretService(session, self.app.app_id, self._factory.master_key)
+                value = secrets.read(name, self._cause.trace_id)
             if value is None:
                 raise NotFound(f"the app has no secret {name!r}")
             self.secrets_read[name] = value

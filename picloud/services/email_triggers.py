@@ -14,6 +14,7 @@ from picloud.domain.ids import uuid7
 from picloud.domain.kinds import AttachmentPolicy, TriggerKind
 from picloud.inbound.adapters import PROVIDERS, adapter
 from picloud.models import EmailTriggerDetails, InboundSecret, Trigger
+from picloud.services.master_keys import seal
 from picloud.services.triggers import CommonFields, TriggerService
 
 GENERATE = "generate"
@@ -94,7 +95,7 @@ class EmailTriggerService:
     def _add_secret(self, trigger: Trigger, given: str) -> str | None:
         secret = _secret(self.details(trigger).provider, given)
         secret_id = uuid7()
-        sealed = self._master_key.seal(secret.encode(), bound_to=binding(secret_id, trigger.id))
+        sealed = seal(self._session, self._master_key, secret.encode(), bound_to=binding(secret_id, trigger.id))
         self._session.add(InboundSecret(id=secret_id, trigger_id=trigger.id, sealed=sealed))
         self._session.flush()
         return secret if given == GENERATE else None

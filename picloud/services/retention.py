@@ -7,6 +7,7 @@ from itertools import chain
 from sqlalchemy import Connection
 
 from picloud.models.partitions import PARTITIONED, Day, days_of, today
+from picloud.services.audit import forget_audit
 from picloud.services.retention_days import drop_day
 from picloud.settings import Settings
 
@@ -36,6 +37,8 @@ def drop_days(connection: Connection, settings: Settings) -> None:
     oldest = oldest_days(first, settings)
     kept = [day for day in days if not (_is_over(day, oldest) and drop_day(connection, day))]
     _make_room(connection, [day for day in kept if day.table in SIZED], first, settings.history_max_bytes)
+    with connection.begin():
+        forget_audit(connection, first - timedelta(days=min(settings.audit_keep_days, (first - EPOCH).days)))
 
 
 def _is_over(day: Day, oldest: Mapping[str, datetime]) -> bool:

@@ -1,13 +1,15 @@
 import re
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey, UnsealError
+from picloud.domain.audit import Action, Actor
 from picloud.domain.errors import NotFound, Unavailable, invalid
 from picloud.domain.ids import uuid7
 from picloud.models import Secret
+from picloud.services.audit import AuditService
 from picloud.services.master_keys import seal
 from picloud.services.paging import Page, PageRequest, fetch
 
@@ -47,6 +49,18 @@ class SecretService:
             raise NotFound(f"The app has no secret {name!r}.")
         self._session.delete(secret)
         self._session.flush()
+
+    def read(self, name: str, trace_id: UUID) -> str | None:
+        """As `reveal`, and written down as read by a handler in this trace.
+
+        The commit waits for no disk: reading a secret changes nothing, and a run may read one thousands of times a day.
+        """
+        value = self.reveal(name)
+        if value is not None:
+            self._session.execute(text("SET LOCAL synchronous_commit TO off"))
+            actor = Actor("handler", f"trace {trace_id}")
+            AuditService(self._session).record(actor, Action.SECRET_READ, name, app_id=self._app_id)
+        return value
 
     def reveal(self, name: str) -> str | None:
         """The value, for a handler of the app; None where there is none. Raises Unavailable."""
