@@ -18,5 +18,7 @@ def passes(error: BaseException) -> bool:
     if not isinstance(cause, psycopg2.Error):
         return False
     if cause.pgcode is None:
-        return isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
+        # A server that dies amid a statement leaves the plain class: libpq has no code to choose a better one by.
+        lost = type(cause) is psycopg2.DatabaseError
+        return lost or isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
     return cause.pgcode.startswith(_PASSING_CLASSES) or cause.pgcode in _PASSING
