@@ -5,7 +5,9 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.models import AppDomain
+from picloud.security.accountability import audit
 from picloud.services.app_domains import AppDomainService
 from picloud.views.api import api, json_body, page_request, page_shape, path_text, runtime
 
@@ -26,13 +28,16 @@ def index(request: Request) -> dict[str, Any]:
 @api("app_domains", "POST", Capability.DOMAIN_MANAGE)
 def add(request: Request) -> dict[str, Any]:
     row = _domains(request).add(json_body(request, NewDomain).domain)
+    audit(request, Action.DOMAIN_CREATE, row.domain)
     request.response.status_int = 201
     return shape(row)
 
 
 @api("app_domain", "DELETE", Capability.DOMAIN_MANAGE)
 def remove(request: Request) -> Response:
-    _domains(request).remove(path_text(request, "domain"))
+    domain = path_text(request, "domain")
+    _domains(request).remove(domain)
+    audit(request, Action.DOMAIN_DELETE, domain)
     return Response(status=204)
 
 

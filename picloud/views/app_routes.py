@@ -5,8 +5,10 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.kinds import RouteAccess
 from picloud.models import Route, Script
+from picloud.security.accountability import audit
 from picloud.services.routes import RouteService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
@@ -45,9 +47,10 @@ def index(request: Request) -> dict[str, Any]:
 @api("app_routes", "POST", Capability.ROUTE_WRITE)
 def create(request: Request) -> dict[str, Any]:
     body = json_body(request, NewRoute)
-    made = _routes(request).create(body.method, body.path, body.script, body.access)
+    made = shape(_routes(request).create(body.method, body.path, body.script, body.access))
+    audit(request, Action.ROUTE_CREATE, made["id"], after=made)
     request.response.status_int = 201
-    return shape(made)
+    return made
 
 
 @api("app_route", "GET", Capability.ROUTE_READ)
@@ -58,15 +61,19 @@ def read(request: Request) -> dict[str, Any]:
 @api("app_route", "PATCH", Capability.ROUTE_WRITE)
 def update(request: Request) -> dict[str, Any]:
     routes = _routes(request)
-    route, _ = routes.get(path_id(request))
-    body = json_body(request, RouteChange)
-    return shape(routes.update(route, method=body.method, path=body.path, script=body.script, access=body.access))
+    route, script = routes.get(path_id(request))
+    body, before = json_body(request, RouteChange), shape((route, script))
+    changed = shape(routes.update(route, method=body.method, path=body.path, script=body.script, access=body.access))
+    audit(request, Action.ROUTE_UPDATE, route.id, before, changed)
+    return changed
 
 
 @api("app_route", "DELETE", Capability.ROUTE_WRITE)
 def delete(request: Request) -> Response:
     routes = _routes(request)
-    routes.delete(routes.get(path_id(request))[0])
+    found = routes.get(path_id(request))
+    audit(request, Action.ROUTE_DELETE, found[0].id, shape(found))
+    routes.delete(found[0])
     return Response(status=204)
 
 

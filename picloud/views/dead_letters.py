@@ -6,9 +6,11 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.errors import NotFound
 from picloud.domain.kinds import EventKind
 from picloud.models import DeadLetter, Script
+from picloud.security.accountability import audit
 from picloud.services.dead_letters import DeadLetterFilter, DeadLetterService
 from picloud.services.deliveries import DeliveryService
 from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text
@@ -58,6 +60,7 @@ def read(request: Request) -> dict[str, Any]:
 @api("dead_letter", "DELETE", Capability.DELIVERY_MANAGE)
 def discard(request: Request) -> Response:
     outbox_service(request).discard(request.context.app.id, letter_id(request))
+    audit(request, Action.DEAD_LETTER_DISCARD, letter_id(request))
     return Response(status=204)
 
 

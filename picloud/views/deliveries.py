@@ -5,8 +5,10 @@ import msgspec
 from pyramid.request import Request
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.kinds import EventKind
+from picloud.security.accountability import audit
 from picloud.services.deliveries import Delivery, DeliveryFilter, DeliveryService
 from picloud.services.outbox import OutboxService
 from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text, runtime
@@ -37,6 +39,7 @@ def read(request: Request) -> Any:
 def retry(request: Request) -> Any:
     delivery = _deliveries(request).get(path_id(request))
     outbox_service(request).retry_now(request.context.app.id, delivery.id)
+    audit(request, Action.DELIVERY_RETRY, delivery.id)
     request.response.status_int = 202
     return shape(_deliveries(request).get(delivery.id))
 
@@ -45,6 +48,7 @@ def retry(request: Request) -> Any:
 def cancel(request: Request) -> Any:
     delivery = _deliveries(request).get(path_id(request))
     outbox_service(request).cancel(request.context.app.id, delivery.id)
+    audit(request, Action.DELIVERY_CANCEL, delivery.id)
     return shape(_deliveries(request).get(delivery.id))
 
 

@@ -5,10 +5,12 @@ from msgspec import UNSET, UnsetType
 from pyramid.request import Request
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.errors import invalid
 from picloud.domain.kinds import AttachmentPolicy, TriggerKind
 from picloud.inbound.adapters import adapter
 from picloud.models import Trigger
+from picloud.security.accountability import audit
 from picloud.services.email_triggers import GENERATE, EmailFields, EmailTriggerService
 from picloud.views.api import api, optional_json_body, path_id, runtime
 from picloud.views.trigger_body import CommonBody, trigger_service
@@ -81,6 +83,7 @@ def rotate(request: Request) -> dict[str, Any]:
     if not 0 <= body.overlap_s <= MAX_OVERLAP_S:
         raise invalid("/overlap_s", f"has to be from 0 to {MAX_OVERLAP_S}")
     secret = _service(request).rotate(trigger, body.inbound_secret, body.overlap_s)
+    audit(request, Action.TRIGGER_ROTATE_SECRET, trigger.id, after={"overlap_s": body.overlap_s})
     return {"id": trigger.id, "kind": trigger.kind} | EmailTriggers().details(request, trigger) | _shown(secret)
 
 

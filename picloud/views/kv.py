@@ -7,8 +7,10 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.errors import NotFound
 from picloud.models import KvEntry
+from picloud.security.accountability import audit
 from picloud.services.kv import KvService
 from picloud.services.kv_usage import KvGrowth, KvQuota
 from picloud.views.api import api, json_body, page_limit, path_text, query_text, runtime
@@ -59,7 +61,9 @@ def put(request: Request) -> dict[str, Any]:
     body = json_body(request, NewValue)
     with _writing(request) as kv:
         kv.set(path_text(request, "collection"), path_text(request, "key"), body.value, body.ttl_s)
-    return shape(_entry(request, kv))
+    entry = _entry(request, kv)
+    audit(request, Action.KV_SET, _target(request), after={"version": entry.version, "expires_at": entry.expires_at})
+    return shape(entry)
 
 
 @api("kv_entry", "DELETE", Capability.KV_WRITE)
@@ -68,7 +72,13 @@ def delete(request: Request) -> Response:
     with _writing(request) as kv:
         if not kv.delete(path_text(request, "collection"), path_text(request, "key")):
             raise NotFound("There is no such entry.")
+    audit(request, Action.KV_DELETE, _target(request))
     return Response(status=204)
+
+
+def _target(request: Request) -> str:
+    """The entry, as the audit names it. Its value is the app's and not kept there."""
+    return f"{path_text(request, 'collection')}/{path_text(request, 'key')}"
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 from pyramid.request import Request
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.errors import invalid
 from picloud.domain.kinds import EventKind
+from picloud.security.accountability import audit
 from picloud.services.dead_letters import DeadLetterFilter
 from picloud.services.replays import MAX_LETTERS, ReplayService, ReplayVersion
 from picloud.views.api import api, json_body, optional_json_body, runtime, utc_moment
@@ -54,6 +56,7 @@ def replay(request: Request) -> dict[str, Any]:
     version = optional_json_body(request, Replay).version
     wanted = letter_id(request)
     _replays(request).one(wanted, version)
+    audit(request, Action.DEAD_LETTER_REPLAY, wanted, after={"version": version})
     request.response.status_int = 202
     return {"delivery_id": wanted, "status": "queued"}
 
@@ -68,8 +71,10 @@ def replay_many(request: Request) -> dict[str, Any]:
         limit=body.limit,
         room=runtime(request).settings.backlog_max,
     )
+    answer = {"replayed": done.replayed, "more": done.more, "version": body.version}
+    audit(request, Action.DEAD_LETTER_REPLAY, "by filter", after=answer | {"filter": body.filter})
     request.response.status_int = 202
-    return {"replayed": done.replayed, "more": done.more, "version": body.version}
+    return answer
 
 
 def _narrowed(body: ReplayFilter) -> DeadLetterFilter:

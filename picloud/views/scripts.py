@@ -5,9 +5,11 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.errors import NotFound
 from picloud.domain.kinds import ScriptKind
 from picloud.models import Script, ScriptVersion
+from picloud.security.accountability import audit
 from picloud.services.scripts import ScriptService
 from picloud.views.api import (
     MAX_INT,
@@ -68,6 +70,7 @@ def index(request: Request) -> dict[str, Any]:
 def create(request: Request) -> dict[str, Any]:
     body = json_body(request, NewScript)
     script = script_service(request).create(body.name, body.kind, body.source, request.identity.user_id)
+    audit(request, Action.SCRIPT_CREATE, script.name, after=shape(script))
     request.response.status_int = 201
     return shape(script) | {"source": body.source}
 
@@ -83,8 +86,9 @@ def read(request: Request) -> dict[str, Any]:
 def save(request: Request) -> dict[str, Any]:
     scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
-    body = json_body(request, NewVersion)
+    body, before = json_body(request, NewVersion), shape(script)
     saved = scripts.save(script, body.source, body.message, request.identity.user_id)
+    audit(request, Action.SCRIPT_DEPLOY, saved.name, before, shape(saved) | {"message": body.message})
     return shape(saved) | {"source": body.source}
 
 
@@ -92,13 +96,18 @@ def save(request: Request) -> dict[str, Any]:
 def update(request: Request) -> dict[str, Any]:
     scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
-    return shape(scripts.set_limits(script, json_body(request, ScriptChange).limits))
+    before = shape(script)
+    changed = shape(scripts.set_limits(script, json_body(request, ScriptChange).limits))
+    audit(request, Action.SCRIPT_UPDATE, script.name, before, changed)
+    return changed
 
 
 @api("script", "DELETE", Capability.SCRIPT_WRITE)
 def delete(request: Request) -> Response:
     scripts = script_service(request)
-    scripts.delete(scripts.get(path_text(request, "name")))
+    script = scripts.get(path_text(request, "name"))
+    audit(request, Action.SCRIPT_DELETE, script.name, shape(script))
+    scripts.delete(script)
     return Response(status=204)
 
 
@@ -119,7 +128,10 @@ def activate(request: Request) -> dict[str, Any]:
     number = request.matchdict["number"]
     if not (number.isascii() and number.isdigit()) or int(number[:11]) > MAX_INT:
         raise NotFound(f"The script {script.name!r} has no version {number!r}.")
-    return shape(scripts.activate(script, int(number)))
+    before = shape(script)
+    activated = shape(scripts.activate(script, int(number)))
+    audit(request, Action.SCRIPT_ACTIVATE, script.name, before, activated)
+    return activated
 
 
 def script_service(request: Request) -> ScriptService:

@@ -9,9 +9,11 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
+from picloud.domain.audit import Action
 from picloud.domain.errors import invalid
 from picloud.domain.kinds import TriggerKind
 from picloud.models import Script, Trigger
+from picloud.security.accountability import audit
 from picloud.services.sample_events import SampleEventService
 from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id
 from picloud.views.cron_triggers import CronTriggers
@@ -73,8 +75,10 @@ def index(request: Request) -> dict[str, Any]:
 def create(request: Request) -> dict[str, Any]:
     kind = KINDS[request.matchdict["kind"]]
     trigger, shown_once = kind.create(request, json_body(request, kind.new))
+    made = _shape_one(request, trigger)
+    audit(request, Action.TRIGGER_CREATE, trigger.id, after=made)
     request.response.status_int = 201
-    return _shape_one(request, trigger) | shown_once
+    return made | shown_once
 
 
 @api("trigger", "GET", Capability.APP_READ_TRIGGERS)
@@ -87,16 +91,20 @@ def update(request: Request) -> dict[str, Any]:
     triggers = trigger_service(request)
     trigger = triggers.get(path_id(request))
     kind = KINDS[trigger.kind]
-    body = json_body(request, kind.changed)
+    body, before = json_body(request, kind.changed), _shape_one(request, trigger)
     triggers.update(trigger, body.common())
     shown_once = kind.change(request, trigger, body)
-    return _shape_one(request, trigger) | shown_once
+    changed = _shape_one(request, trigger)
+    audit(request, Action.TRIGGER_UPDATE, trigger.id, before, changed)
+    return changed | shown_once
 
 
 @api("trigger", "DELETE", Capability.APP_MANAGE_TRIGGERS)
 def delete(request: Request) -> Response:
     triggers = trigger_service(request)
-    triggers.delete(triggers.get(path_id(request)))
+    trigger = triggers.get(path_id(request))
+    audit(request, Action.TRIGGER_DELETE, trigger.id, _shape_one(request, trigger))
+    triggers.delete(trigger)
     return Response(status=204)
 
 
@@ -107,6 +115,7 @@ def test(request: Request) -> dict[str, Any]:
     trigger = trigger_service(request).get(path_id(request))
     given = _given(optional_json_body(request, NewSample).event, TriggerKind(trigger.kind))
     delivery_id = SampleEventService(request.db, outbox_service(request)).deliver(trigger, given)
+    audit(request, Action.TRIGGER_TEST, trigger.id, after={"delivery_id": delivery_id})
     request.response.status_int = 202
     return {"delivery_id": delivery_id, "status": "queued"}
 
