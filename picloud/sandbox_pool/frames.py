@@ -77,10 +77,18 @@ class CompiledFrame(Struct, forbid_unknown_fields=True):
 
 _decode_json = msgspec.json.Decoder().decode
 decode_log = msgspec.json.Decoder(LogFrame).decode
-decode_call = msgspec.json.Decoder(CallFrame).decode
+_decode_call = msgspec.json.Decoder(CallFrame).decode
 decode_failed = msgspec.json.Decoder(FailedFrame).decode
 decode_compiled = msgspec.json.Decoder(CompiledFrame).decode
 _decode_head = msgspec.json.Decoder(ResponseHead).decode
+
+
+def decode_call(body: bytes) -> CallFrame:
+    """Raises ProtocolError, msgspec.DecodeError."""
+    try:
+        return _decode_call(body)
+    except RecursionError:
+        raise ProtocolError("a call with arguments that are nested too deeply") from None
 
 
 def check_json(body: bytes) -> bytes:

@@ -72,8 +72,8 @@ class Kv:
     def delete(self, key: str) -> bool:
         return bool(self._call("kv.delete", collection=self._collection, key=key))
 
-    def incr(self, key: str, by: int = 1) -> int:
-        return int(self._call("kv.incr", collection=self._collection, key=key, by=by))
+    def incr(self, key: str, by: float = 1) -> Any:
+        return self._call("kv.incr", collection=self._collection, key=key, by=by)
 
     def cas(self, key: str, expected: Any, new: Any) -> bool:
         return bool(self._call("kv.cas", collection=self._collection, key=key, expected=expected, new=new))

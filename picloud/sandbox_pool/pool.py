@@ -19,7 +19,7 @@ from picloud.sandbox_pool.outcome import ErrorInfo, Outcome, Status
 from picloud.sandbox_pool.postmortem import amend
 from picloud.sandbox_pool.process import Exit
 from picloud.sandbox_pool.protocol import Kind
-from picloud.sandbox_pool.seats import Seat, Seats
+from picloud.sandbox_pool.seats import HALT_AFTER_S, Seat, Seats
 
 __all__ = ["Busy", "HostCalls", "HostError", "Pool", "Tripped"]
 
@@ -45,7 +45,8 @@ class Tripped(Busy):
 class Pool:
     """Thread-safe. At most `size` runs at a time; `spares` empty workers are kept ready beside the loaded ones.
 
-    Asleep means asleep: the housekeeper waits on its queue without a timer, and idle workers wait for their next frame.
+    Asleep means asleep: a second after the last run the housekeeper stops the idle workers, and then itself waits without
+    a timer.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Pool:
         self._seats = Seats(executor, size, spares, spare_memory_bytes or Limits().memory_bytes)
         self._chores: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closed = False
+        self._awake = True
         self._housekeeper = threading.Thread(target=self._keep_house, name="sandbox-pool", daemon=True)
         self._housekeeper.start()
 
@@ -148,16 +150,21 @@ class Pool:
         return ended
 
     def _call_housekeeper(self) -> None:
-        if self._seats.untidy():
+        if not self._awake or self._seats.untidy():
+            self._awake = True
             self._chores.put(_TIDY)
 
     def _keep_house(self) -> None:
-        """Forks spares and retires old workers, off the path of any run."""
+        """Forks spares, retires old workers and stops idle ones, off the path of any run."""
         while True:
             with suppress(ExecutorGone):  # the next run tries again, and tells its caller
                 self._seats.tidy(time.monotonic())
-            if self._chores.get() == _END:
-                return
+            self._awake = False  # before the look: who comes after it must call
+            if self._seats.halt(time.monotonic()):
+                self._awake = True
+            with suppress(queue.Empty):
+                if self._chores.get(timeout=HALT_AFTER_S if self._awake else None) == _END:
+                    return
 
 
 def _opening(seat: Seat, job: Job, load: bytes) -> list[tuple[Kind, bytes]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SEND_TIMEOUT_MS = 50
 _COARSE_S = 0.02
+_UNREST_NS = 100_000_000
 _PEAK_MATTERS_NS = 1_000_000
 _PAGE_BYTES = resource.getpagesize()
 _MEMORY = re.compile(rb"VmPeak:\s*(\d+) kB\nVmSize:\s*(\d+) kB")
@@ -55,6 +56,8 @@ class WorkerProcess:
         self._readable.register(sock, select.POLLIN)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_TIMEOUT_MS))
         self._clock = (~self.pid << 3) | 2  # CPUCLOCK_SCHED of a process, as clock_getcpuclockid(3) makes it
+        self._cpu_seen_ns = 0
+        self._halted = False
         self._status = os.open(f"/proc/{self.pid}/status", os.O_RDONLY)
         self._statm = os.open(f"/proc/{self.pid}/statm", os.O_RDONLY)
         self._peak_bytes, self.base_bytes = self.memory()
@@ -90,7 +93,27 @@ class WorkerProcess:
 
     def cpu_ns(self) -> int:
         """CPU time used so far. Raises OSError when it has ended."""
-        return time.clock_gettime_ns(self._clock)
+        self._cpu_seen_ns = time.clock_gettime_ns(self._clock)
+        return self._cpu_seen_ns
+
+    def is_restless(self) -> bool:
+        """Whether it has used CPU since the clock was last read, at the end of its run: an honest worker waits then."""
+        seen_ns = self._cpu_seen_ns
+        try:
+            return self.cpu_ns() - seen_ns > _UNREST_NS
+        except OSError:
+            return True
+
+    def halt(self) -> None:
+        """Stops it: whatever it is about, it uses no CPU until it is resumed."""
+        if not self._halted:
+            self._halted = True
+            self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._halted:
+            self._halted = False
+            self.signal(signal.SIGCONT)
 
     def memory(self) -> tuple[int, int]:
         """(greatest, present) size of its address space in bytes. (0, 0) when it has ended."""

@@ -14,6 +14,7 @@ from picloud.sandbox_pool.process import Exit, WorkerProcess
 MAX_EVENTS = 1_000
 MAX_GROWTH_BYTES = 16 * MIB
 MAX_IDLE_S = 600.0
+HALT_AFTER_S = 1.0
 
 Key = tuple[str, str, int]
 """(app, code key, memory budget in bytes): a worker never changes any of them."""
@@ -95,6 +96,15 @@ class Seats:
             with self._lock:
                 self._spares.append(seat)
 
+    def halt(self, now: float) -> bool:
+        """Stops the workers that have been idle for a second: one that only says that it has done its event, and goes on,
+        has nobody who watches its clocks. Whether there are others, to look again for."""
+        with self._lock:
+            for seat in self._idle:
+                if now - seat.idle_since >= HALT_AFTER_S:
+                    seat.worker.halt()
+            return any(now - seat.idle_since < HALT_AFTER_S for seat in self._idle)
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -108,7 +118,7 @@ class Seats:
     def _idle_of(self, key: Key) -> Seat | None:
         """The one of `key` that was used last, now running."""
         while (seat := self._wake(key)) is not None:
-            if self._executor.keeps(seat.worker):
+            if self._executor.keeps(seat.worker) and not seat.worker.is_restless():
                 return seat
             self.end(seat)
         return None
@@ -119,6 +129,7 @@ class Seats:
                 if self._idle[index].key == key:
                     seat = self._idle.pop(index)
                     self._running.add(seat)
+                    seat.worker.resume()
                     return seat
         return None
 

@@ -35,6 +35,10 @@ _FUTEX_COMMAND = 0x7F
 _FUTEX_COMMANDS = (0, 1, 9, 10)  # WAIT, WAKE, WAIT_BITSET, WAKE_BITSET
 _MADVICE = (0, 4, 8)  # NORMAL, DONTNEED, FREE
 
+_MSG_HARMLESS = (
+    0x40 | 0x4000
+)  # DONTWAIT, NOSIGNAL; not OOB, whose code in the kernel has let sandboxes be left (CVE-2025-38236)
+
 _ALLOW, _KILL_PROCESS = 0x7FFF0000, 0x80000000
 _REFUSE = 0x00050000 | errno.EPERM
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
@@ -96,6 +100,8 @@ _CHECKS: Mapping[str, list[Step]] = {
     "mprotect": _argument(2, _no_bits_but(_PROT_READ_WRITE)),
     "mremap": _argument(3, _no_bits_but(_MREMAP_MAYMOVE)),
     "madvise": _argument(2, _one_of(_MADVICE)),
+    "sendto": [*_argument(3, _no_bits_but(_MSG_HARMLESS)), *_argument(4, _one_of((0,)))],
+    "recvfrom": _argument(3, _no_bits_but(_MSG_HARMLESS)),
     "futex": _argument(1, _one_of(_FUTEX_COMMANDS, _FUTEX_COMMAND)),
 }
 

@@ -29,10 +29,15 @@ def run(pool: Pool) -> RunScript:
 
 
 @pytest.fixture(scope="session")
-def raw_run() -> Iterator[RunScript]:
+def raw_pool() -> Iterator[Pool]:
     """Runs scripts as plain, unrestricted Python: what is left is what the kernel enforces."""
     executor = Executor("raw_zygote", (str(HERE),))
     pool = Pool(executor, size=2, spares=1)
-    yield runner(pool)
+    yield pool
     pool.close()
     executor.close()
+
+
+@pytest.fixture(scope="session")
+def raw_run(raw_pool: Pool) -> RunScript:
+    return runner(raw_pool)

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import os
 import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +19,7 @@ from picloud.sandbox_pool import frames
 from picloud.sandbox_pool.driver import Run
 from picloud.sandbox_pool.limits import MIB, Limits
 from picloud.sandbox_pool.outcome import Outcome, Status
+from picloud.sandbox_pool.pool import Pool
 from picloud.sandbox_pool.process import WorkerProcess
 from picloud.sandbox_pool.protocol import Channel, FrameTooLarge, Kind, ProtocolError
 from picloud.sandbox_pool.words import words
@@ -126,6 +129,52 @@ def test_which_app_asks_is_no_frames_to_say(raw_run: RunScript) -> None:
         lambda verb, args: asked.append((verb, args)),
     )
     assert asked == [("kv.get", {"app": "another", "key": "k"})]  # the host knows the app from the job, not from here
+
+
+def test_a_worker_that_only_says_it_is_done_is_stopped_and_replaced(raw_run: RunScript, raw_pool: Pool) -> None:
+    """Between events nobody counts its CPU."""
+    source = f"{RAW}    kind, body = {Kind.RESULT}, b'1'\n{FRAME}    while True:\n        pass"
+    assert raw_run(source, app="liar").result == b"1"
+    (liar,) = (seat.worker for seat in raw_pool._seats._idle if seat.key is not None and seat.key[0] == "liar")
+
+    def rests() -> bool:
+        before = time.clock_gettime_ns(liar._clock)
+        time.sleep(0.3)
+        return time.clock_gettime_ns(liar._clock) == before
+
+    assert any(rests() for _ in range(20))
+    assert raw_run(source, app="liar").result == b"1"
+    assert not liar.alive()
+
+
+def test_an_honest_worker_goes_on_after_it_was_stopped(run: RunScript, pool: Pool) -> None:
+    source = "def handler(ctx):\n    return 'rested'"
+    assert run(source).status is Status.ok
+    seat = pool._seats._idle[-1]
+    seat.worker.halt()
+    assert run(source).result == b'"rested"'
+    assert seat in pool._seats._idle
+    assert seat.events == 2
+
+
+def test_descriptors_sent_to_the_driver_are_not_taken() -> None:
+    ours, theirs = socket.socketpair()
+    before = len(os.listdir("/proc/self/fd"))
+    socket.send_fds(theirs, [framed(Kind.RESULT, b"1")], [0] * 50)
+    outcome = Run(ScriptedWorker(ours), make_job("", limits=Limits(wall_ms=5_000)), None).drive([])
+    assert outcome.result == b"1"
+    assert len(os.listdir("/proc/self/fd")) == before
+    ours.close()
+    theirs.close()
+
+
+def test_a_worker_that_does_not_read_its_replies_ends_at_its_wall_limit(raw_run: RunScript) -> None:
+    call = b'{"verb": "kv.get", "args": {}}'
+    deaf = "    import signal, time\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\n    time.sleep(60)"
+    source = f"{RAW}    kind, body = {Kind.CALL}, {call!r}\n{FRAME}{deaf}"
+    outcome = raw_run(source, lambda verb, args: "x" * 20_000_000, limits=Limits(wall_ms=300))
+    assert outcome.status is Status.wall
+    assert outcome.wall_ms < 10_000
 
 
 class ScriptedWorker(WorkerProcess):
