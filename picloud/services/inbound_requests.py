@@ -63,6 +63,7 @@ class InboundRequests:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = Lock()
+        self._writing = Lock()
         self._pending: dict[UUID, _Pending] = {}
         self._timer: Timer | None = None
 
@@ -81,14 +82,17 @@ class InboundRequests:
                 self._timer.start()
 
     def write(self) -> None:
-        """Write now what waits."""
-        with self._lock:
-            pending, self._pending = self._pending, {}
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-        if not pending:
-            return
+        """Write now what waits. Afterwards all that was noted before can be read."""
+        with self._writing:
+            with self._lock:
+                pending, self._pending = self._pending, {}
+                timer, self._timer = self._timer, None
+            if timer is not None:
+                timer.cancel()
+            if pending:
+                self._write(pending)
+
+    def _write(self, pending: dict[UUID, _Pending]) -> None:
         try:
             with self._engine.begin() as connection:
                 connection.execute(text("SET LOCAL synchronous_commit = off"))

@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +36,17 @@ def handler(ctx):
 """
 
 
-def test_500_mails_through_two_restarts(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("postfix")
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's, which is root's alone: Postfix's users have to get there."""
+    with tempfile.TemporaryDirectory(prefix="picloud-postfix-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_500_mails_through_two_restarts(folder: Path) -> None:
     serving = Serving(folder, PICLOUD_SANDBOX_WORKERS="2", PICLOUD_TRIGGER_BACKOFF_BASE_S="0.2")
     serving.start_and_wait()
-    open_up(folder)
     postfix = Postfix(folder / "postfix", pipe_command(folder, serving))
     try:
         postfix.start()
@@ -108,12 +116,6 @@ def may_run(script: Path) -> bool:
     except PermissionError:
         return False
     return done.returncode == 0
-
-
-def open_up(folder: Path) -> None:
-    """Postfix's users have to get to what lies in pytest's folder."""
-    for each in [folder, *folder.parents][:3]:
-        each.chmod(0o755)
 
 
 def mail(number: int) -> bytes:
