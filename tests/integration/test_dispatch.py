@@ -174,3 +174,15 @@ def test_nothing_can_be_run_nothing_is_lost(world: World) -> None:
         row = world.until(lambda: [row for row in world.waiting() if row.later and row.epoch is None])[0]
     assert (row.id, row.attempt) == (delivery, 0)
     assert not world.executions()
+
+
+def test_deliveries_with_one_key_follow_each_other_at_once(world: World) -> None:
+    script = world.script("def handler(ctx):\n    return ctx.event.manual.n")
+    trigger_id = world.user_id
+    keyed = {"trigger_id": trigger_id, "principal_id": world.user_id, "order_key": "a"}
+    for n in range(4):
+        world.enqueue(script, {"n": n}, **keyed)
+    with world.node():
+        world.until(lambda: not world.waiting())
+    done = sorted(world.executions(), key=lambda run: run.started_at)
+    assert [run.result for run in done] == [0, 1, 2, 3]
