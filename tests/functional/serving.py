@@ -58,13 +58,17 @@ class Child:
         return ""
 
     def kill(self) -> None:
-        """SIGKILL, unless its number is another's by now."""
+        """SIGKILL, as `send`."""
+        self.send(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        """Unless its number is another's by now."""
         with suppress(ProcessLookupError):
             pidfd = os.pidfd_open(self.pid)
             try:
                 now = read_process(self.pid)
                 if now is not None and now.started == self.started:
-                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                    signal.pidfd_send_signal(pidfd, number)
             finally:
                 os.close(pidfd)
 
