@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -20,9 +21,15 @@ from picloud.services.runtime import Runtime
 from picloud.settings import Settings
 from picloud.views.routes import UNMANAGED_PREFIXES
 
-PROBLEMS = "picloud.views.problems.tween_factory"
-LOG = "picloud.views.request.log_tween_factory"
-APP_HOSTS = "picloud.views.app_hosts.tween_factory"
+TWEENS = (
+    "picloud.views.forwarded.tween_factory",
+    "picloud.views.request.log_tween_factory",
+    "picloud.views.answer_headers.tween_factory",
+    "picloud.views.app_hosts.tween_factory",
+    "picloud.views.problems.tween_factory",
+    "picloud.views.rate_limits.tween_factory",
+)
+"""What is around every request, outermost first. The transaction is within all of them."""
 
 
 def main(global_config: Mapping[str, str], **settings: Any) -> Router:
@@ -52,9 +59,8 @@ def make_app(runtime: Runtime) -> Router:
     config.include("picloud.views.idempotency")
     config.include("picloud.views.routes")
     config.add_renderer("json", _json_renderer)
-    config.add_tween(LOG, under=INGRESS)
-    config.add_tween(APP_HOSTS, under=LOG, over=PROBLEMS)
-    config.add_tween(PROBLEMS, under=LOG, over=["pyramid_tm.tm_tween_factory", EXCVIEW])
+    for outer, tween in pairwise((INGRESS, *TWEENS)):
+        config.add_tween(tween, under=outer, over=["pyramid_tm.tm_tween_factory", EXCVIEW])
     config.scan("picloud.views")
     config.commit()
     _check_permissions(config)

@@ -3,7 +3,22 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+@contextmanager
+def log_request_id(request_id: str) -> Iterator[None]:
+    """Every line that this thread logs within the block has `request_id`."""
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
 
 
 class JsonFormatter(logging.Formatter):
@@ -17,6 +32,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
+            **({"request_id": request_id} if (request_id := _request_id.get()) else {}),
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0]:

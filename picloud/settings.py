@@ -41,6 +41,14 @@ class Settings:
     public_url: str = _setting(
         "", "Address that the outside uses, such as `https://box.example.org`; empty: the one listened on."
     )
+    trusted_proxies: str = _setting(
+        "",
+        "Addresses and networks of proxies whose `X-Forwarded-*` headers count, and `unix` for a Unix socket's peer.",
+    )
+    key_requests_per_minute: int = _setting(30_000, "Requests to the admin API that one key or session may send.")
+    failed_sign_ins_per_minute: int = _setting(
+        600, "Requests without valid credentials that one address may send to the admin API; loopback is free."
+    )
     master_key_file: Path | None = _setting(
         None,
         "File with the master key; systemd's credential `master.key` goes before it. Unset: `master.key` in the data folder.",

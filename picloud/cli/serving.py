@@ -29,7 +29,6 @@ from picloud.views.server import WebServer, listen
 log = logging.getLogger("picloud.serve")
 
 DRAIN_S = 10.0
-BODY_HEADROOM = 4
 
 
 @plain_errors(*DATABASE_ERRORS, KeyFileError, ExecutorGone, OSError, ValueError)
@@ -80,7 +79,7 @@ def _start_web(process: Process, settings: Settings, listening: socket.socket, s
         make_app(process.runtime),
         listening,
         threads=settings.web_threads,
-        body_max_bytes=settings.http_max_body_bytes * BODY_HEADROOM,
+        body_max_bytes=settings.http_max_body_bytes,
     )
     thread = Thread(target=server.run, name="web")
     thread.start()

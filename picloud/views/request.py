@@ -1,6 +1,7 @@
 """What every request carries: an id, a database session, and one line in the log."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -12,14 +13,18 @@ from pyramid.response import Response
 from sqlalchemy.orm import Session
 
 from picloud.domain.ids import uuid7
+from picloud.logs import log_request_id
 from picloud.views.api import runtime
 
 log = logging.getLogger("picloud.request")
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
 
 def request_id(request: Request) -> str:
-    """Names the request in its answer, in problems and in the log."""
-    return str(uuid7())
+    """Names the request in its answer, in problems and in the log: as the client or its proxy says, or a new one."""
+    given: str = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
 def database_session(request: Request) -> Session:
@@ -32,11 +37,12 @@ def database_session(request: Request) -> Session:
 
 
 def log_tween_factory(handler: Callable[[Request], Response], registry: Registry) -> Callable[[Request], Response]:
-    """Outermost: logs one line per request, with the exception where it failed for a reason of ours."""
+    """Logs one line per request, with the exception where it failed for a reason of ours."""
 
     def log_tween(request: Request) -> Response:
         started = time.monotonic()
-        response = handler(request)
+        with log_request_id(request.id):
+            response = handler(request)
         response.headers["X-Request-Id"] = request.id
         fields = {
             "request_id": request.id,

@@ -3,24 +3,25 @@
 import socket
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 from threading import Event
 from typing import Any
 
-import msgspec
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ErrorTask
+from waitress.utilities import RequestEntityTooLarge
 
 from picloud.domain import errors
 from picloud.domain.ids import uuid7
-from picloud.views.problems import MEDIA_TYPE, problem
+from picloud.views.answer_headers import guard
+from picloud.views.problems import problem_response
 
 CONNECTIONS_MAX = 500
 SLEEP_S = 60
 CHANNEL_TIMEOUT_S = 60
 HEADERS_MAX_BYTES = 64 * 1024
+BODY_HEADROOM = 4
 
 
 _REFUSALS: dict[int, type[errors.PicloudError]] = {
@@ -36,25 +37,38 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         refused = self.request.error
         kind = _REFUSALS.get(refused.code, errors.BadRequest)
         detail = "" if kind is errors.Unavailable else str(refused.body)
-        body = msgspec.json.encode(problem(kind(detail), str(uuid7())))
-        self.status = f"{kind.status} {HTTPStatus(kind.status).phrase}"
-        self.response_headers = [("Content-Type", MEDIA_TYPE), ("Connection", "close")]
-        if kind is errors.Unavailable:
-            self.response_headers.append(("Retry-After", "5"))
-        self.content_length = len(body)
+        request_id = str(uuid7())
+        response = problem_response(kind(detail), request_id)
+        response.headers["X-Request-Id"] = request_id
+        guard(response, https=False)
+        self.status = response.status
+        self.response_headers = [pair for pair in response.headerlist if pair[0] != "Content-Length"]
+        self.response_headers.append(("Connection", "close"))
+        self.content_length = len(response.body)
         self.close_on_finish = True
-        self.write(body)
+        self.write(response.body)
 
 
 class ProblemChannel(HTTPChannel):  # type: ignore[misc]
     error_task_class = ProblemTask
 
+    def send_continue(self) -> None:
+        """Who asks first whether to send a body that is too large is told so, and keeps it (RFC 9110, 10.1.1)."""
+        request = self.request
+        limit = self.adj.max_request_body_size // BODY_HEADROOM
+        if request.content_length <= limit:
+            super().send_continue()
+            return
+        request.expect_continue = False
+        request.error = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
+        request.completed = True
+
 
 class WebServer:
     """Serves `app` on a bound socket. `run` blocks until `stop` is called from another thread.
 
-    `body_max_bytes`: beyond it the connection is cut, which many clients report instead of the answer. So it should lie
-    well above the limit that views enforce.
+    `body_max_bytes`: the limit that views enforce. Far beyond it the connection is cut, which many clients report instead
+    of the answer.
     """
 
     def __init__(self, app: Callable[..., Any], listening: socket.socket, *, threads: int, body_max_bytes: int) -> None:
@@ -62,14 +76,14 @@ class WebServer:
             app,
             sockets=[listening],
             threads=threads,
-            max_request_body_size=body_max_bytes,
+            max_request_body_size=body_max_bytes * BODY_HEADROOM,
             max_request_header_size=HEADERS_MAX_BYTES,
             connection_limit=CONNECTIONS_MAX,
             channel_timeout=CHANNEL_TIMEOUT_S,
             asyncore_loop_timeout=SLEEP_S,
             cleanup_interval=SLEEP_S,
             asyncore_use_poll=True,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=False,  # `picloud.views.forwarded` does, and has to know that they were there
             ident=None,
         )
         self._server.channel_class = ProblemChannel
