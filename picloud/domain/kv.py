@@ -12,8 +12,8 @@ from picloud.domain.text import storable
 
 COLLECTION_MAX_CHARS = 200
 KEY_MAX_CHARS = 512
-NESTING_MAX = 64
-"""Lists and objects inside one another in a value or a message; as many as a request's body may have."""
+NESTING_MAX = 63
+"""Lists and objects inside one another in a value or a message. A request's body may have one more, to hold it."""
 
 
 class KvOp(StrEnum):

@@ -57,7 +57,7 @@ APP_ROUTES = {
     "test_trigger": APP + "/triggers/{id}/test",
     "kv_collections": APP + "/kv",
     "kv_entries": APP + "/kv/{collection}",
-    "kv_entry": APP + "/kv/{collection}/{key:.+}",
+    "kv_entry": APP + r"/kv/{collection}/{key:[\s\S]+}",
     "secrets": APP + "/secrets",
     "secret": APP + "/secrets/{name}",
     "executions": APP + "/executions",
