@@ -1,6 +1,6 @@
 """The sandbox pool's figures, each beside a baseline of the same run: read the ratios, not the microseconds.
 
-python benchmarks/dispatch.py [events]
+python -m benchmarks.dispatch [EVENTS]
 """
 
 import json
@@ -10,33 +10,39 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.job import CodeBundle, Job
 from picloud.sandbox_pool.limits import Limits
-from picloud.sandbox_pool.pool import Pool, Tripped
+from picloud.sandbox_pool.pool import Pool
 from picloud.sandbox_pool.process import WorkerProcess
 from picloud.sandbox_pool.protocol import Kind
 
 NOOP = "def handler(ctx):\n    return None"
 LOOP = "def handler(ctx):\n    while True:\n        pass"
 C_LOOP = "def handler(ctx):\n    return sum(range(10**12))"
-KILLER = "def handler(ctx):\n    return 'x' * 10**10"
 SLEEP = "import time\ndef handler(ctx):\n    time.sleep(60)"
 ROUNDS = 5
 IDLE_S = 10
+SETTLE_S = 3
+"""By then the housekeeper has stopped the idle workers, and sleeps."""
 
 
 def echo(sock: socket.socket, other_end: socket.socket) -> None:
     other_end.close()
     while data := sock.recv(65536):
         sock.sendall(data)
+
+
+def echo_json(sock: socket.socket, other_end: socket.socket) -> None:
+    """The least that any Python process on the other side would do with an event."""
+    other_end.close()
+    while data := sock.recv(65536):
+        sock.sendall(json.dumps(json.loads(data)).encode())
 
 
 def timed(times: int, action: Callable[[], object]) -> list[float]:
@@ -61,27 +67,37 @@ def make_job(source: str = NOOP, limits: Limits = Limits(), app: str = "app") ->
     return Job(app, CodeBundle(source, "main", {"main": source}), json.dumps(event).encode(), {}, limits)
 
 
+class Echo:
+    """A process that sends back what it gets: the same bytes go both ways."""
+
+    def __init__(self, target: Callable[[socket.socket, socket.socket], None]) -> None:
+        self._sock, theirs = socket.socketpair()
+        fork = multiprocessing.get_context("fork")
+        fork.Process(target=target, args=(theirs, self._sock), daemon=True).start()
+        theirs.close()
+
+    def there_and_back(self, data: bytes) -> bytes:
+        self._sock.sendall(data)
+        return self._sock.recv(65536)
+
+
 def dispatch(pool: Pool, events: int) -> None:
-    """Warm dispatch against an echo over a bare socketpair, turn by turn."""
-    ours, theirs = socket.socketpair()
-    process = multiprocessing.get_context("fork").Process(target=echo, args=(theirs, ours), daemon=True)
-    process.start()
-    theirs.close()
+    """Warm dispatch against two echoes, turn by turn: of the event's bytes, and of the event as JSON on both sides."""
     job = make_job()
-    warm: list[float] = []
-    bare: list[float] = []
-
-    def there_and_back() -> None:
-        ours.sendall(job.event)
-        ours.recv(65536)
-
+    event = json.loads(job.event)
+    bytes_echo, json_echo = Echo(echo), Echo(echo_json)
+    actions: list[tuple[str, Callable[[], object]]] = [
+        ("echo of bytes over a socketpair (baseline)", lambda: bytes_echo.there_and_back(job.event)),
+        ("echo of JSON", lambda: json.loads(json_echo.there_and_back(json.dumps(event).encode()))),
+        ("warm dispatch", lambda: pool.run(job, wait_s=1)),
+    ]
+    taken: list[list[float]] = [[], [], []]
     for _ in range(ROUNDS):
-        bare += timed(events // ROUNDS, there_and_back)
-        warm += timed(events // ROUNDS, lambda: pool.run(job, wait_s=1))
-    show("echo over a bare socketpair (baseline)", bare, bare)
-    show("warm dispatch", warm, bare)
-    ours.close()
-    process.join()
+        for (_, action), times in zip(actions, taken, strict=True):
+            times += timed(events // ROUNDS, action)
+    for (name, _), times in zip(actions, taken, strict=True):
+        show(name, times, taken[0])
+    print(f"warm dispatch over the echo of JSON: {statistics.median(taken[2]) / statistics.median(taken[1]):.2f} x")
 
 
 def birth(executor: Executor) -> None:
@@ -123,36 +139,12 @@ def overshoot(pool: Pool) -> None:
         print(f"overshoot of 100 ms: {name:25} p50 {statistics.median(over):6.1f} ms  max {max(over):6.1f} ms")
 
 
-def neighbours(pool: Pool) -> None:
-    """An app's warm dispatch alone, and beside another whose script kills 100 workers in a row."""
-    job = make_job()
-    alone = timed(3_000, lambda: pool.run(job, wait_s=5))
-    killing = threading.Event()
-
-    def kill_many() -> None:
-        for number in range(100):
-            with suppress(Tripped):
-                pool.run(make_job(KILLER, app="killer"), wait_s=5)
-            with suppress(Tripped):  # and as if it had no breaker: a new version each time
-                pool.run(make_job(KILLER + "\n" * number, app="killer"), wait_s=5)
-        killing.set()
-
-    thread = threading.Thread(target=kill_many)
-    thread.start()
-    beside: list[float] = []
-    while not killing.is_set():
-        beside += timed(10, lambda: pool.run(job, wait_s=5))
-    thread.join()
-    show("an app alone (baseline)", alone, alone)
-    show("the app beside one that kills its workers", beside, alone)
-
-
 def memory(executor: Executor) -> None:
     """Private and proportional memory of a full pool of 8."""
     pool = Pool(executor, size=7, spares=1)
     for number in range(7):
         pool.run(make_job(app=f"app {number}"), wait_s=5)
-    time.sleep(0.2)
+    time.sleep(SETTLE_S)
     keeper, zygote, *workers = family(executor)
     private = [kib(pid, "Private_Dirty") + kib(pid, "Private_Clean") for pid in workers]
     whole = sum(kib(pid, "Pss") for pid in (keeper, zygote, *workers))
@@ -193,7 +185,6 @@ def main() -> None:
     dispatch(pool, int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
     birth(executor)
     overshoot(pool)
-    neighbours(pool)
     pool.close()
     memory(executor)
     executor.close()
