@@ -72,8 +72,8 @@ class Mix:
     `done`: how many offers are done with.
     """
 
-    def __init__(self, *nodes: Serving) -> None:
-        """The nodes run on one database; each event goes to any of them."""
+    def __init__(self, *nodes: Serving, cron: bool = True) -> None:
+        """The nodes run on one database; each event goes to any of them. `cron`: one more a minute, from nobody."""
         self._nodes = nodes
         self._owner = owner = nodes[0].owner
         self.app = app = owner.new_app()
@@ -92,7 +92,8 @@ class Mix:
         owner.post(f"/apps/{app}/triggers/kv", kv)
         owner.post(f"/apps/{app}/triggers/queue", {"script": "queue", "queue": "work"})
         owner.post(f"/apps/{app}/triggers/dead_letter", {"script": "dead"})
-        owner.post(f"/apps/{app}/triggers/cron", {"script": "cron", "schedule": "* * * * *", "overlap": "allow"})
+        if cron:
+            owner.post(f"/apps/{app}/triggers/cron", {"script": "cron", "schedule": "* * * * *", "overlap": "allow"})
         self._lock = threading.Lock()
         self.accepted: dict[str, set[str]] = defaultdict(set)
         self.offered: dict[str, set[str]] = defaultdict(set)

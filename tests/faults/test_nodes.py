@@ -122,7 +122,7 @@ def test_the_fence_is_what_keeps_effects_from_being_doubled_and_the_check_sees_i
     nodes: MakeNodes, environ: dict[str, str], times: int
 ) -> None:
     first, second = nodes({}, {}, PICLOUD_LEASE_S=str(LEASE_S), **environ, **LIVELY)
-    mix = Mix(first)
+    mix = Mix(first, cron=False)
     key = "1.0.ok.0"
     point, late = "submitted, not run", "effects settled, not committed"
     first.traps.set(point, signal.SIGSTOP)
