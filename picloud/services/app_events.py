@@ -1,6 +1,7 @@
 """What happens inside an app becomes events for its triggers, in the transaction in which it happens."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,7 @@ class AppEvents:
     def __init__(
         self, session: Session, app_id: UUID, triggers: AppTriggers, cause: Cause, agree: Agree, *, backlog_max: int
     ) -> None:
+        self._session = session
         self._outbox = OutboxService(session, backlog_max=backlog_max)
         self._app_id = app_id
         self._triggers = triggers
@@ -59,9 +61,11 @@ class AppEvents:
                 self._enqueue(trigger, EventKind.KV, payload)
 
     def sent(self, queue: str, payload: Any, delay_s: float, key: str | None) -> None:
-        """Raises Invalid, Unavailable, and NotFound where nothing listens."""
-        for trigger in listeners(self._triggers, queue, payload, delay_s, key):
-            self._enqueue(trigger, EventKind.QUEUE, {"name": queue, "payload": payload}, delay_s, key)
+        """To all who listen, or to none. Raises Invalid, Unavailable, and NotFound where nothing listens."""
+        listening = listeners(self._triggers, queue, payload, delay_s, key)
+        with self._session.begin_nested() if len(listening) > 1 else nullcontext():
+            for trigger in listening:
+                self._enqueue(trigger, EventKind.QUEUE, {"name": queue, "payload": payload}, delay_s, key)
 
     def _enqueue(
         self,
