@@ -120,9 +120,9 @@ class Worker:
     def _answer(self, body: bytes) -> tuple[Kind, bytes]:
         started = time.monotonic()
         limits = self._alarm.limits
-        event = decode_event(body)
         log = Log(self._channel, limits, started)
         call = HostCaller(self._channel, limits["host_bytes"])
+        event = decode_event(body, call)
         ctx = Context(event, log, call, self._context, started + limits["wall_ms"] / 1000)
         namespace = self._fresh_globals(log)
         try:

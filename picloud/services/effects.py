@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from psycopg2.extensions import cursor as Cursor
@@ -29,6 +30,7 @@ from picloud.services import masking
 from picloud.services.app_code import AppCode
 from picloud.services.app_events import AppEvents, Cause
 from picloud.services.app_triggers import TriggerCode
+from picloud.services.attachments import content_of
 from picloud.services.execution_rows import psycopg2_cursor
 from picloud.services.host_verbs import VERBS, Messages
 from picloud.services.kv import KvService
@@ -175,6 +177,11 @@ class Effects:
                 raise NotFound(f"the app has no secret {name!r}")
             self.secrets_read[name] = value
         return self.secrets_read[name]
+
+    def attachment(self, attachment_id: UUID) -> bytes:
+        """Raises NotFound. In a transaction of its own, as above."""
+        with self._factory.sessions.begin() as session:
+            return content_of(session, self.app.app_id, attachment_id)
 
     def _agree(self, trigger: TriggerCode, kv: Mapping[str, Any]) -> None:
         cause = self._cause.next()

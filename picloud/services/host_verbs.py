@@ -1,7 +1,9 @@
 """The calls that a handler can make through `ctx`, and what each does."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +22,8 @@ class Host(Protocol):
     def events(self) -> Messages: ...
 
     def secret(self, name: str) -> str: ...
+
+    def attachment(self, attachment_id: UUID) -> bytes: ...
 
     def fetch(self, call: Mapping[str, Any]) -> dict[str, Any]: ...
 
@@ -96,6 +100,13 @@ class SecretsGet(msgspec.Struct):
         return host.secret(self.name)
 
 
+class EmailAttachment(msgspec.Struct):
+    id: UUID
+
+    def run(self, host: Host) -> dict[str, str]:
+        return {"content_base64": base64.b64encode(host.attachment(self.id)).decode()}
+
+
 VERBS: Mapping[str, Any] = {
     "kv.get": KvGet,
     "kv.set": KvSet,
@@ -105,4 +116,5 @@ VERBS: Mapping[str, Any] = {
     "kv.list": KvList,
     "queue.send": QueueSend,
     "secrets.get": SecretsGet,
+    "email.attachment": EmailAttachment,
 }
