@@ -38,6 +38,8 @@ class Capability(StrEnum):
     INSTANCE_CREATE_APP = "instance.create_app"
     INSTANCE_READ_AUDIT = "instance.read_audit"
     """See the audit events of the instance and of all apps."""
+    INSTANCE_READ_METRICS = "instance.read_metrics"
+    """See counts, durations and the queue of the whole instance."""
     APP_READ = "app.read"
     """See the app itself: name, slug, limits."""
     APP_UPDATE = "app.update"

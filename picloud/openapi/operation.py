@@ -43,6 +43,7 @@ class Operation:
     body: tuple[type[msgspec.Struct], ...] | type[msgspec.Struct] = ()
     body_required: bool = True
     example: Any = None
+    media: str = "application/json"
     answers: Mapping[int, Any] = field(default_factory=lambda: {204: None})
     problems: tuple[int, ...] = ()
     guarded: bool = False

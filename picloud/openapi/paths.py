@@ -116,7 +116,7 @@ def _success(operation: Operation, status: int) -> dict[str, Any]:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     made: dict[str, Any] = {"description": _OUTCOMES[status], "headers": headers}
     if shape is not None:
-        made["content"] = {"application/json": {"schema": schemas.of(shape)}}
+        made["content"] = {operation.media: {"schema": schemas.of(shape)}}
     return made
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from picloud.services.array_literal import array_literal
 from picloud.services.kept_parts import kept, kept_event
+from picloud.services.meters import count_execution
 from picloud.services.prepared import Prepared
 from picloud.services.runner import RunResult
 
@@ -144,7 +145,8 @@ def insert_executions(cursor: Cursor, rows: Sequence[ExecutionRow]) -> None:
 
 
 def log_execution(row: ExecutionRow) -> None:
-    """The one line of an execution."""
+    """The one line of an execution, and its count in the metrics."""
+    count_execution(row.kind, row.status, row.wall_ms)
     if not log.isEnabledFor(logging.INFO):
         return
     fields = {

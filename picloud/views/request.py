@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from picloud.domain.ids import uuid7
 from picloud.logs import log_request_id
+from picloud.services.meters import HTTP_DURATIONS, HTTP_REQUESTS
 from picloud.views.api import runtime
 
 log = logging.getLogger("picloud.request")
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -44,12 +46,14 @@ def log_tween_factory(handler: Callable[[Request], Response], registry: Registry
         with log_request_id(request.id):
             response = handler(request)
         response.headers["X-Request-Id"] = request.id
+        wall_s = time.monotonic() - started
+        _measure(request, response, wall_s)
         fields = {
             "request_id": request.id,
             "method": request.method,
             "path": request.environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"),
             "status": response.status_int,
-            "wall_ms": round((time.monotonic() - started) * 1000, 1),
+            "wall_ms": round(wall_s * 1000, 1),
             "client": request.client_addr,
         }
         failure = getattr(request, "failure", None)
@@ -58,6 +62,14 @@ def log_tween_factory(handler: Callable[[Request], Response], registry: Registry
         return response
 
     return log_tween
+
+
+def _measure(request: Request, response: Response, wall_s: float) -> None:
+    """Methods are whatever clients send, so only the known ones are told apart."""
+    route = getattr(request, "matched_route", None)
+    name = route.name if route is not None else "none"
+    HTTP_REQUESTS.add(name, request.method if request.method in _METHODS else "other", str(response.status_int))
+    HTTP_DURATIONS.add(name, wall_s)
 
 
 def includeme(config: Configurator) -> None:

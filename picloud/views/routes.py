@@ -10,6 +10,7 @@ APP = ADMIN + "/apps/{app}"
 PUBLIC_ROUTES = {
     "healthz": "/healthz",
     "readyz": "/readyz",
+    "metrics": "/metrics",
     "openapi": "/api/v1/openapi.json",
     "email_inbound": "/api/v1/email-inbound/{app_id}/{trigger_id}",
     "email_inbound_other": "/api/v1/email-inbound/*rest",

@@ -27,7 +27,7 @@ def test_without_credentials_everything_but_the_public_routes_is_401(app: TestAp
 
 def test_the_public_routes_are_these() -> None:
     open_to_all = {"healthz", "readyz", "openapi", "email_inbound", "email_inbound_other", "run", "tls_ask"}
-    open_to_all |= {"session", "setup"}
+    open_to_all |= {"session", "setup", "metrics"}
     assert set(routes.PUBLIC_ROUTES) == open_to_all
 
 

@@ -35,6 +35,16 @@ HEALTH = Resource(
             problems=(503,),
         ),
         Operation(
+            route="metrics",
+            method="GET",
+            id="get_metrics",
+            summary="Counters and gauges for Prometheus",
+            description="Open to this very machine; through a proxy or from elsewhere to a key with `instance:admin`.",
+            media="text/plain",
+            answers={200: str},
+            problems=(401, 403, 503),
+        ),
+        Operation(
             route="openapi",
             method="GET",
             id="get_openapi",
