@@ -12,15 +12,18 @@ IS_BACK = text("SELECT true FROM outbox WHERE id = :id AND app_id = :app_id")
 BACKLOG = text("SELECT count(*) FROM (SELECT 1 FROM outbox WHERE app_id = :app_id LIMIT :most) AS waiting")
 
 WITHOUT_EVENT = text("""
-    SELECT l.id FROM dead_letters AS l
+    SELECT l.id, octet_length(l.event::text) AS size_bytes FROM dead_letters AS l
     WHERE l.id = ANY(:ids) AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.id = l.event_id)
 """)
 
-COPY = text("SELECT app_id, event FROM dead_letters WHERE id = :id").columns(event=JSON)
+COPIES = text("SELECT id, event FROM dead_letters WHERE id = ANY(:ids)").columns(event=JSON)
 
 RESTORE = text("""
     INSERT INTO events (id, app_id, kind, occurred_at, payload, trace_id, depth)
-    VALUES (:id, :app_id, :kind, :occurred_at, :payload, :trace_id, :depth) ON CONFLICT (id) DO NOTHING
+    SELECT id, :app_id, kind, occurred_at, payload, trace_id, depth FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:moments AS timestamptz[]), CAST(:payloads AS json[]),
+        CAST(:traces AS uuid[]), CAST(:depths AS int[])
+    ) AS e(id, kind, occurred_at, payload, trace_id, depth) ON CONFLICT (id) DO NOTHING
 """)
 
 _RAISED = delivery_columns_of("taken").replace(

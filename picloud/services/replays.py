@@ -2,18 +2,19 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
 
 from picloud.domain.errors import Conflict, NotFound, Unavailable
 from picloud.models import DeadLetter
 from picloud.services import replay_sql as sql
+from picloud.services.array_literal import array_literal
 from picloud.services.dead_letters import DeadLetterFilter
 from picloud.services.principals import Principal
 from picloud.services.replay_lock import HOLD_EVENTS
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 1_000
 MAX_LETTERS = 100_000
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Size of the events that are in memory at a time; a larger one is alone."""
 
 
 class ReplayVersion(StrEnum):
@@ -89,19 +92,26 @@ class ReplayService:
 
     def _bring_back(self, ids: Sequence[UUID], version: ReplayVersion, before: int = 0, pause_s: float = 0.0) -> int:
         """The letters are locked. How many of them went back: those whose event is there, or could be restored."""
-        missing = self._session.scalars(sql.WITHOUT_EVENT, {"ids": list(ids)}).all()
-        lost = {letter_id for letter_id in missing if not self._restore(letter_id)}
+        missing = self._session.execute(sql.WITHOUT_EVENT, {"ids": list(ids)}).all()
+        lost = {letter_id for chunk in _chunks(missing) for letter_id in self._restore(chunk)}
         kept = [letter_id for letter_id in ids if letter_id not in lost]
         values = {"ids": kept, "original": version is ReplayVersion.ORIGINAL, "before": before, "pause_s": pause_s}
         return len(self._session.execute(sql.BRING_BACK, values).all())
 
-    def _restore(self, letter_id: UUID) -> bool:
-        """Write a letter's copy of its event back to the events, one at a time: they may be large."""
-        app_id, copy = self._session.execute(sql.COPY, {"id": letter_id}).one()
-        if copy is None:
-            return False
-        self._session.execute(sql.RESTORE, copy | {"app_id": app_id, "payload": json.dumps(copy[copy["kind"]])})
-        return True
+    def _restore(self, letter_ids: Sequence[UUID]) -> list[UUID]:
+        """Write the letters' copies of their events back to the events. The ids of those that have none."""
+        copies = {row.id: row.event for row in self._session.execute(sql.COPIES, {"ids": list(letter_ids)})}
+        events = [copy for copy in copies.values() if copy is not None]
+        values = {
+            "ids": array_literal(event["id"] for event in events),
+            "kinds": array_literal(event["kind"] for event in events),
+            "moments": array_literal(event["occurred_at"] for event in events),
+            "payloads": array_literal(json.dumps(event[event["kind"]]) for event in events),
+            "traces": array_literal(event["trace_id"] for event in events),
+            "depths": array_literal(event["depth"] for event in events),
+        }
+        self._session.execute(sql.RESTORE, values | {"app_id": self._app_id})
+        return [letter_id for letter_id, copy in copies.items() if copy is None]
 
     def _why_not(self, letter_id: UUID, state: str | None) -> Conflict | NotFound:
         if state:
@@ -113,3 +123,15 @@ class ReplayService:
         wake_dispatcher(self._session)
         fields: dict[str, Any] = {"app_id": str(self._app_id), "deliveries": replayed, "version": version.value}
         log.info("replayed", extra={"fields": fields | {"user_id": str(self._principal.user_id)}})
+
+
+def _chunks(sizes: Iterable[Row[UUID, int]]) -> Iterator[list[UUID]]:
+    chunk, chunk_bytes = list[UUID](), 0
+    for letter_id, size_bytes in sizes:
+        if chunk and chunk_bytes + size_bytes > CHUNK_BYTES:
+            yield chunk
+            chunk, chunk_bytes = [], 0
+        chunk.append(letter_id)
+        chunk_bytes += size_bytes
+    if chunk:
+        yield chunk

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
+from psycopg2.errors import LockNotAvailable
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import OperationalError
 
@@ -22,13 +23,12 @@ from picloud.models.partitions import Day
 
 log = logging.getLogger(__name__)
 
-MOVE_MAX = 200
-"""Events that may move while claims wait. A day that more deliveries need is kept."""
+MOVE_MAX, MOVE_MAX_BYTES = 200, 16 * 1024 * 1024
+"""Events that may move while claims wait. A day of which deliveries need more is kept."""
 TRIES = 20
 PAUSE_S = 0.25
 BATCH = 5_000
 
-# A move that takes longer than claims should wait is given up, and the day is kept.
 _BRIEFLY = text("SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '2s'")
 _AT_LENGTH = text("SET LOCAL statement_timeout = '10min'")
 # Mails name their attachments in JSON, so all of a day are kept. They are made just before their event: look a day on.
@@ -38,7 +38,6 @@ _MAILS = text("""
                    AND event_id >= :low AND event_id < :next_high)
 """)
 _NEEDED = "SELECT event_id FROM outbox WHERE event_id >= :low AND event_id < :high"
-_COUNT_NEEDED = text(f"SELECT count(*) FROM ({_NEEDED} LIMIT :most) AS needed")  # noqa: S608
 
 _COLUMNS = [column.name for column in Execution.__table__.columns]
 _LEFT_OUT = {"event": "NULL::json", "result": "NULL::json", "logs": "'[]'::json"}
@@ -72,14 +71,23 @@ def _detach(connection: Connection, day: Day) -> bool:
 
 
 def _is_needed_whole(connection: Connection, day: Day) -> bool:
-    if day.table not in ("events", "email_attachments"):
-        return False
+    """Without a lock: deliveries of old events come from dead letters alone, and few of them in such a moment."""
     bounds = {"low": lower_bound(day.date), "high": lower_bound(day.next_date), "most": MOVE_MAX + 1}
     with connection.begin():
         if day.table == "events":
-            return bool(connection.execute(_COUNT_NEEDED, bounds).scalar_one() > MOVE_MAX)
-        after = {"low": bounds["low"], "next_high": lower_bound(day.next_date + timedelta(days=1))}
-        return bool(connection.execute(_MAILS, after).scalar_one())
+            rows, size_bytes = connection.execute(_sizes_needed(day), bounds).one()
+            return bool(rows > MOVE_MAX or size_bytes > MOVE_MAX_BYTES)
+        if day.table == "email_attachments":
+            bounds = {"low": bounds["low"], "next_high": lower_bound(day.next_date + timedelta(days=1))}
+            return bool(connection.execute(_MAILS, bounds).scalar_one())
+    return False
+
+
+def _sizes_needed(day: Day) -> TextClause:
+    return text(f"""
+        SELECT count(*), coalesce(sum(pg_column_size(payload)), 0) FROM {day.name}
+        WHERE id IN ({_NEEDED} LIMIT :most)
+    """)  # noqa: S608
 
 
 def _move_needed(day: Day) -> TextClause:
@@ -108,14 +116,14 @@ def _keep_attempts(connection: Connection, day: Day) -> None:
 
 
 def _briefly(connection: Connection, action: Callable[[], object]) -> None:
-    """Do it in a transaction that nobody waits for, as soon as there is a quiet moment."""
+    """Do it in a transaction that nobody waits for long, as soon as there is a quiet moment."""
     for left in reversed(range(TRIES)):
         try:
             with connection.begin():
                 connection.execute(_BRIEFLY)
                 action()
             return
-        except OperationalError:
-            if not left:
+        except OperationalError as error:
+            if not left or not isinstance(error.orig, LockNotAvailable):
                 raise
             time.sleep(PAUSE_S)

@@ -227,15 +227,23 @@ def test_many_conditions_have_to_hold_together(world: World) -> None:
     assert dead_ids(world) == {two}
 
 
-def test_batches_take_all_in_one_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replays, "BATCH", 2)
+@pytest.mark.parametrize(("batch", "chunk_bytes"), [(2, 1), (3, 500), (1000, 4_000_000)])
+def test_batches_take_all_in_one_transaction(
+    world: World, batch: int, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "BATCH", batch)
+    monkeypatch.setattr(replays, "CHUNK_BYTES", chunk_bytes)
     made = letters(world, world.script(FAILS), 5)
     assert many(world) == Replayed(5, more=False)
     waiting = world.waiting()
     assert [row.id for row in waiting] == made
     assert {(row.attempt, row.max_attempts, row.manual, row.later) for row in waiting} == {(2, 4, True, False)}
     assert len({row.xmin for row in world.rows("SELECT xmin::text FROM outbox")}) == 1
-    assert len(world.rows("SELECT 1 FROM events WHERE id = ANY(:ids)", ids=made)) == 5
+    events = world.rows("SELECT * FROM events WHERE id = ANY(:ids) ORDER BY id", ids=made)
+    assert [(event.id, event.trace_id, event.payload) for event in events] == [
+        (id_, id_, {"a": "\x00"}) for id_ in made
+    ]
+    assert {(event.app_id, event.kind, event.depth) for event in events} == {(world.app_id, "manual", 0)}
 
 
 def test_a_limit_takes_the_oldest_and_says_that_there_are_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,8 +94,9 @@ def test_an_event_that_a_delivery_needs_outlives_its_day(world: World) -> None:
     assert not world.rows("SELECT 1 FROM events WHERE id = :id", id=needed), "now nobody needs it"
 
 
-def test_a_day_that_many_need_is_kept_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention_days, "MOVE_MAX", 1)
+@pytest.mark.parametrize("most", ["MOVE_MAX", "MOVE_MAX_BYTES"])
+def test_a_day_that_many_need_is_kept_whole(world: World, most: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention_days, most, 1)
     day = make_day(world, 40)
     events = [old_id(40) for _ in range(3)]
     for event in events:
