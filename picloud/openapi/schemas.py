@@ -38,7 +38,8 @@ def any_of(shapes: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
 
 
 def _tidy(schema: Any) -> Any:
-    """Enums are strings here, which msgspec leaves unsaid; a default of null says nothing."""
+    """Enums are strings here, which msgspec leaves unsaid; a default of null says nothing; of pairs all parts are alike,
+    which more generators understand than a schema for each part."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
@@ -46,4 +47,6 @@ def _tidy(schema: Any) -> Any:
     tidy = {key: _tidy(value) for key, value in schema.items() if not (key == "default" and value is None)}
     if isinstance(tidy.get("enum"), list) and all(isinstance(value, str) for value in tidy["enum"]):
         tidy["type"] = "string"
+    if tidy.get("items") is False:
+        tidy["items"] = tidy.pop("prefixItems")[0]
     return tidy
