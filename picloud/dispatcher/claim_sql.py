@@ -124,11 +124,11 @@ LOWEST = Prepared(
     """
     SELECT coalesce((SELECT due FROM outbox WHERE epoch IS NULL AND due >= $1::timestamptz
                      ORDER BY due LIMIT 1), now())::text,
-           coalesce((SELECT due FROM outbox WHERE epoch IS NOT NULL AND due >= $2::timestamptz
-                     ORDER BY due LIMIT 1), now())::text
+           coalesce((SELECT due FROM outbox WHERE epoch IS NOT NULL AND due >= $2::timestamptz ORDER BY due LIMIT 1),
+                    now() + make_interval(secs => $3::float8))::text
     """,
 )
-"""The marks, from older ones."""
+"""The marks, from older ones. Where nothing is held: in so many seconds no lease from now on ends."""
 
 # Nobody can say when a lost attempt started; what is known is when it was missed.
 RECORD_LOST = """

@@ -30,19 +30,19 @@ class Claimer:
     def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.caps = Caps()
         self._lease_s = lease_s
-        self._low_water = LowWater(clock)
+        self.low_water = LowWater(lease_s, clock)
         self._rooms = Rooms()
         self._last_app = _NOBODY
 
     def claim(self, cursor: Cursor, epoch: int, room: int) -> list[Claimed]:
         """Claim up to `room` due deliveries for `epoch`; record the attempts that other claims of them have lost."""
-        self._low_water.prepare(cursor)
-        self._rooms = self.caps.rooms(cursor, self._low_water.marks[1])
+        self.low_water.prepare(cursor)
+        self._rooms = self.caps.rooms(cursor, self.low_water.marks[1])
         found = self._claim(cursor, epoch, room)
         if _share_was_short(found, room):
             found += self._claim(cursor, epoch, room - len(found))
         rows = [row for row, _, _ in found]
-        self._low_water.claimed(len(rows))
+        self.low_water.claimed(len(rows))
         _record_lost(cursor, [row for row in rows if row.lost_before])
         return rows
 
@@ -53,16 +53,16 @@ class Claimer:
         """
         full = self._rooms.full()
         if full != (_NONE, _NONE):
-            NEXT_DUE_BUT.execute(cursor, epoch, *self._low_water.marks, *full)
+            NEXT_DUE_BUT.execute(cursor, epoch, *self.low_water.marks, *full)
         else:
-            NEXT_DUE.execute(cursor, epoch, *self._low_water.marks)
+            NEXT_DUE.execute(cursor, epoch, *self.low_water.marks)
         row = cursor.fetchone()
-        known = (None if row is None else row[0], self._low_water.doubtful_s)
+        known = (None if row is None else row[0], self.low_water.doubtful_s)
         return min((seconds for seconds in known if seconds is not None), default=None)
 
     def _claim(self, cursor: Cursor, epoch: int, room: int) -> list[tuple[Claimed, int, int]]:
         """With the place in its app's share, and the size of that; by place, so that the apps take turns."""
-        marks, rooms = self._low_water.marks, self._rooms.arrays()
+        marks, rooms = self.low_water.marks, self._rooms.arrays()
         CLAIM.execute(cursor, room, epoch, self._lease_s, *marks, str(self._last_app), *rooms)
         found = [self._found(epoch, row) for row in cursor.fetchall()]
         found.sort(key=lambda item: item[1])

@@ -72,6 +72,7 @@ class Ledger:
         """Take from nodes that are gone what they held."""
         with self._link.cursor() as cursor:
             freed = free_lost(cursor)
+        self._claimer.low_water.forget()
         if freed:
             log.warning("deliveries of lost nodes are due again", extra={"fields": {"deliveries": freed}})
 

@@ -26,8 +26,9 @@ _START = "-infinity"
 class LowWater:
     """`marks`: below which nothing waits and nothing is held. Timestamps as PostgreSQL spells them."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.marks = (_START, _START)
+        self._lease_s = lease_s
         self._clock = clock
         self._claims = 0
         self._again_at = 0.0
@@ -55,6 +56,7 @@ class LowWater:
         return self._again_at - self._clock() if self._in_use else None
 
     def forget(self) -> None:
+        """Claims begin at the start again."""
         self.marks = (_START, _START)
         self._in_use = False
 
@@ -68,7 +70,7 @@ class LowWater:
             self.forget()
 
     def _look(self, cursor: Cursor, marks: tuple[str, str]) -> None:
-        LOWEST.execute(cursor, *marks)
+        LOWEST.execute(cursor, *marks, self._lease_s / 2)
         row = cursor.fetchone()
         assert row is not None
         self.marks = (row[0], row[1])
