@@ -17,22 +17,35 @@ def mask(outcome: Outcome, secrets: Collection[str]) -> None:
     if not secrets:
         return
     for entry in outcome.logs:
-        entry["message"], entry["fields"] = masked(entry["message"], secrets), masked(entry["fields"], secrets)
+        fields = masked(entry["fields"], secrets)
+        entry["message"], entry["fields"] = masked(entry["message"], secrets), fields if fields != MASK else {}
     if outcome.error is not None:
         outcome.error = ErrorInfo(**masked(asdict(outcome.error), secrets))
     if outcome.control is not None:
         outcome.control = replace(outcome.control, reason=masked(outcome.control.reason, secrets))
     if outcome.result is not None:
-        result = masked(json.loads(outcome.result), secrets)
-        outcome.result = json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode()
+        outcome.result = _masked_json(outcome.result, secrets)
 
 
 def masked(value: Any, secrets: Collection[str]) -> Any:
     """`value` with every secret in any of its strings replaced, the longest first: one may be part of another.
 
-    Also as JSON, a URL or a repr spells it; other encodings of a secret can't be told from other text.
+    Also as JSON, a URL or a repr spells it; other encodings of a secret can't be told from other text. What is nested
+    too deeply to be looked through is masked whole.
     """
-    return _masked(value, sorted(set(chain.from_iterable(map(_spellings, secrets))), key=len, reverse=True))
+    spellings = sorted(set(chain.from_iterable(map(_spellings, secrets))), key=len, reverse=True)
+    try:
+        return _masked(value, spellings)
+    except RecursionError:
+        return MASK
+
+
+def _masked_json(body: bytes, secrets: Collection[str]) -> bytes:
+    try:
+        result = masked(json.loads(body), secrets)
+    except RecursionError:
+        result = MASK
+    return json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _spellings(secret: str) -> Iterable[str]:
