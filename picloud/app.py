@@ -28,6 +28,7 @@ TWEENS = (
     "picloud.views.app_hosts.tween_factory",
     "picloud.views.problems.tween_factory",
     "picloud.views.rate_limits.tween_factory",
+    "picloud.views.dashboard.failures.tween_factory",
 )
 """What is around every request, outermost first. The transaction is within all of them."""
 
@@ -57,6 +58,7 @@ def make_app(runtime: Runtime) -> Router:
     config.include("picloud.views.strict_query")
     config.include("picloud.views.entity_tags")
     config.include("picloud.views.idempotency")
+    config.include("picloud.views.dashboard.routes")
     config.include("picloud.views.routes")
     config.add_renderer("json", _json_renderer)
     for outer, tween in pairwise((INGRESS, *TWEENS)):

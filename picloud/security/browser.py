@@ -16,6 +16,7 @@ from picloud.settings import Settings
 
 COOKIE = "picloud_session"
 CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "csrf_token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -52,7 +53,7 @@ def clear_session_cookie(request: Request, response: Response) -> None:
 def check_csrf(request: Request, token: str) -> None:
     """For what a cookie alone would let in. Raises Forbidden."""
     check_origin(request, required=True)
-    given = request.headers.get(CSRF_HEADER, "")
+    given = request.headers.get(CSRF_HEADER) or _form_field(request)
     if not same(given.encode(), csrf_token(token).encode()):
         raise Forbidden(f"Send the session's CSRF token as `{CSRF_HEADER}`; `GET /me` tells it.", code="csrf")
 
@@ -64,6 +65,13 @@ def check_origin(request: Request, *, required: bool = False) -> None:
         return
     if origin not in (request.host_url, _public_origin(request)):
         raise Forbidden("This was not sent by a page of this PiCloud.", code="csrf")
+
+
+def _form_field(request: Request) -> str:
+    """A form without a script sends its token as a field."""
+    if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return ""
+    return str(request.POST.get(CSRF_FIELD, ""))
 
 
 def _cookie_name(request: Request) -> str:

@@ -1,0 +1,64 @@
+"""How pages spell moments, durations and sizes."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+
+_SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def span(seconds: float) -> str:
+    """The one or two largest units: `3 d 4 h`, `12 min`, `0 s`."""
+    left, parts = int(abs(seconds)), []
+    for size, unit in _SPANS:
+        if left >= size:
+            parts.append(f"{left // size} {unit}")
+            left %= size
+    return " ".join(parts[:2]) or "0 s"
+
+
+def ago(moment: datetime | None) -> str | Markup:
+    """Relative, with the exact time to hover over and for machines."""
+    if moment is None:
+        return "never"
+    passed = (datetime.now(UTC) - moment).total_seconds()
+    said = f"{span(passed)} ago" if passed >= 0 else f"in {span(passed)}"
+    exact = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, said)
+
+
+def milliseconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value / 1000:.1f} s" if value >= 1000 else f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def size(value: float | None) -> str:
+    if value is None:
+        return "-"
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def duration(value: timedelta | float) -> str:
+    return span(value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "ago": ago,
+    "ms": milliseconds,
+    "bytes": size,
+    "pretty": pretty,
+    "duration": duration,
+}

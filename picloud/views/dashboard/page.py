@@ -1,0 +1,93 @@
+"""How pages are declared and drawn."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.view import view_config
+from transaction.interfaces import NoTransaction
+
+from picloud import __version__
+from picloud.crypto import csrf_token
+from picloud.domain.access import Capability
+from picloud.domain.errors import PicloudError
+from picloud.security.browser import session_token
+from picloud.security.contexts import AppContext
+from picloud.services.principals import Principal
+from picloud.views.dashboard import formats
+from picloud.views.dashboard.assets import asset_url
+
+View = Callable[..., Any]
+APP_TABS: list[tuple[str, str, Capability]] = []
+"""The tabs of an app, in their order: page, text, and who sees it."""
+THEME_COOKIE = "picloud_theme"
+THEMES = ("system", "light", "dark")
+
+POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Only what bears the page's own nonce runs: a handler's answer on this host is no script of ours."""
+
+_templates = Environment(
+    loader=PackageLoader("picloud"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_templates.globals.update(asset_url=asset_url, version=__version__, themes=THEMES, app_tabs=APP_TABS)
+_templates.filters.update(formats.FILTERS)
+
+
+def page(route: str, method: str, capability: Capability) -> Callable[[View], View]:
+    """A page for who is signed in and has `capability`."""
+    decorator: Callable[[View], View] = view_config(route_name=route, request_method=method, permission=capability)
+    return decorator
+
+
+def public_page(route: str, method: str) -> Callable[[View], View]:
+    decorator: Callable[[View], View] = view_config(
+        route_name=route, request_method=method, permission=NO_PERMISSION_REQUIRED
+    )
+    return decorator
+
+
+def draw(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """The template `template`.jinja2 with `values` and what every page has."""
+    nonce = secrets.token_urlsafe(16)
+    body = _templates.get_template(f"{template}.jinja2").render(**common(request), nonce=nonce, **values)
+    response = Response(body, status=status, content_type="text/html", charset="utf-8")
+    response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
+    return response
+
+
+def common(request: Request) -> dict[str, Any]:
+    """`may(capability)` says whether the reader may do something, so that a page offers nothing that would be refused."""
+    principal, token = _reader(request), session_token(request)
+    context = getattr(request, "context", None)
+    app = context.app if isinstance(context, AppContext) else None
+    theme = request.cookies.get(THEME_COOKIE)
+    return {
+        "request": request,
+        "me": principal,
+        "csrf": csrf_token(token) if token and principal else "",
+        "app": app,
+        "may": lambda capability: bool(request.has_permission(Capability(capability))),
+        "url": request.route_path,
+        "theme": theme if theme in THEMES else THEMES[0],
+    }
+
+
+def _reader(request: Request) -> Principal | None:
+    """Who looks, as far as the page of an error needs it: what was wrong with the credentials is that error."""
+    try:
+        principal: Principal | None = request.identity
+    except (PicloudError, NoTransaction):
+        return None
+    return principal
+
+
+def see(request: Request, route: str, **parts: Any) -> Response:
+    """After a form was taken: go and look (303)."""
+    return Response(status=303, location=request.route_path(route, **parts))
