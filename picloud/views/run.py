@@ -14,7 +14,7 @@ from picloud.domain import paths
 from picloud.domain.access import Capability
 from picloud.domain.clock import rfc3339
 from picloud.domain.delivery import RetryPolicy
-from picloud.domain.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unavailable
+from picloud.domain.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, Unauthenticated
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind, RouteAccess
 from picloud.services.app_code import AppCode, RouteCode
