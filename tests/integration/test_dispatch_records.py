@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from picloud.domain.ids import uuid7
 from picloud.postgres.cluster import Cluster
@@ -22,8 +23,8 @@ NOT_JSON = b'{"half":'
 
 
 @pytest.fixture
-def recorder(world: World) -> Iterator[Recorder]:
-    recorder = Recorder(world.engine)
+def recorder(engine: Engine) -> Iterator[Recorder]:
+    recorder = Recorder(engine)
     yield recorder
     recorder.close()
 
