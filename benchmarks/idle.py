@@ -2,8 +2,8 @@
 
 python -m benchmarks.idle [SECONDS]
 
-Two instances sleep at the same time, after each has served a call and delivered an event: one on a PostgreSQL that
-counts statements, one with the embedded PostgreSQL. Beside them a bare waitress with the same settings.
+Two instances with 100 triggers of all kinds sleep at the same time, after each has served a call and delivered an event:
+one on a PostgreSQL that counts statements, one with the embedded PostgreSQL. Beside them a bare waitress with the same settings.
 """
 
 import os
@@ -25,6 +25,13 @@ from picloud.postgres.cluster import Cluster
 
 CALM_S = 20
 """After the start, for what is done once: spare workers, the look for lost nodes."""
+TRIGGERS = {
+    "kv": {"collection_glob": "orders"},
+    "cron": {"schedule": "0 0 29 2 *"},
+    "email": {},
+    "dead_letter": {},
+    "queue": {"queue": "jobs"},
+}
 CALLS = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'"
 WAITRESS = """
 import socket, threading
@@ -85,7 +92,19 @@ def exercise(box: Box) -> None:
     box.call("GET", "/run/app/it", headers={"Prefer": "respond-async"})
     while len(box.admin("GET", "/apps/app/executions")["items"]) < 2:
         time.sleep(0.1)
+    make_triggers(box)
     box.connection.close()
+
+
+def make_triggers(box: Box) -> None:
+    """100, of all kinds; none is due."""
+    for number in range(100 // len(TRIGGERS)):
+        for kind, fields in TRIGGERS.items():
+            named = {
+                name: f"{value}{number}" if name in ("queue", "collection_glob") else value
+                for name, value in fields.items()
+            }
+            box.admin("POST", f"/apps/app/triggers/{kind}", {"script": "it", **named})
 
 
 def main(seconds: int) -> None:
@@ -108,7 +127,9 @@ def main(seconds: int) -> None:
         time.sleep(seconds)
         after = [by_part(counted), by_part(embedded), {"": switches(waitress)}]
         cursor.execute(CALLS)
-        print(f"in {seconds} s with nothing due")
+        print(
+            f"in {seconds} s with 100 triggers and nothing due (target: 0 statements, and no more switches than waitress)"
+        )
         print(f"statements at PostgreSQL: {cursor.fetchone()[0] - calls}")
         for name, old, new in zip(("with a server", "embedded", "bare waitress"), before, after, strict=True):
             for part in new:
