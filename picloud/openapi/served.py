@@ -29,6 +29,7 @@ class Served:
 def served() -> dict[tuple[str, str], Served]:
     """All that is served, by the route's name and the method."""
     config = Configurator(exceptionresponse_view=None)
+    config.include("picloud.views.dashboard.routes")
     config.include("picloud.views.routes")
     config.include("picloud.views.strict_query")
     config.add_renderer("json", lambda info: None)
