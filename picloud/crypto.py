@@ -109,7 +109,7 @@ def create_master_key(path: Path) -> None:
 
 
 def replace_keys(path: Path, keys: Sequence[bytes], *, like: Path | None = None) -> None:
-    """Put `keys` in the file's place: a reader finds the old content or the new. A new file is owned as `like` is.
+    """Put `keys` in the file's place: a reader finds the old content or the new. A new file has owner and mode of `like`.
 
     Raises OSError.
     """
@@ -118,6 +118,7 @@ def replace_keys(path: Path, keys: Sequence[bytes], *, like: Path | None = None)
     beside.unlink(missing_ok=True)
     _write_keys(beside, keys)
     os.chown(beside, owner.st_uid, owner.st_gid)
+    os.chmod(beside, stat.S_IMODE(owner.st_mode))
     beside.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

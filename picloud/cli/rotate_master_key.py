@@ -5,30 +5,28 @@ import click
 
 from picloud.cli.database import DATABASE_ERRORS, open_engine
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
-from picloud.crypto import KeyFileError, UnsealError
+from picloud.crypto import KeyFileError, UnsealError, load_master_key
 from picloud.domain.audit import Actor
 from picloud.process import master_key_file
 from picloud.services.master_key_rotation import MasterKeyRotation
 
 
 @click.command("rotate-master-key")
-@click.option(
-    "--prepare", is_flag=True, help="Only put a new key into the file, for processes that can't read it while they run."
-)
 @data_dir_option
 @plain_errors(*DATABASE_ERRORS, KeyFileError, UnsealError, OSError)
-def command(prepare: bool, data_dir: Path | None) -> None:
+def command(data_dir: Path | None) -> None:
     """Seal everything under a new master key, while PiCloud serves. When it was interrupted, run it again.
 
-    Where systemd hands the key over (LoadCredential), first run it with --prepare and restart PiCloud.
+    Where the key file is not in the data folder, PiCloud may not be able to read it again while it runs (systemd's
+    LoadCredential hands over a copy). Then the first call only adds the new key: restart PiCloud and call again.
     """
     settings = load_settings(data_dir=data_dir)
     path = master_key_file(settings)
     with open_engine(settings, upgrade=False) as engine:
         rotation = MasterKeyRotation(engine, path, Actor(getpass.getuser(), "command line"), _show)
-        if prepare:
-            keys = rotation.prepare()
-            click.echo(f"{path} holds a new key beside {keys.fingerprint}. Now restart PiCloud, then run this again.")
+        if path.parent != settings.data_dir and len(load_master_key(path).key_ids) == 1:
+            rotation.prepare()
+            click.echo(f"{path} holds a new key beside the old one. Now restart PiCloud, and then run this again.")
             return
         done = rotation.run()
     click.echo(f"Sealed {done.values} values under the master key {done.new}, now alone in {path}.")

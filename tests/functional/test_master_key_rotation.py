@@ -1,6 +1,7 @@
 """The master key goes, another one comes, and nobody notices."""
 
 import random
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -124,16 +125,27 @@ def test_a_rotation_under_load_killed_and_resumed(box: Serving, database: Engine
     assert box.request("/run/shop/read?n=7").text == "value 7"
 
 
-def test_prepared_first_where_a_process_can_t_read_the_file_again(box: Serving) -> None:
-    before = load_master_key(key_file(box))
-    box.cli("rotate-master-key", "--prepare")
-    both = load_master_key(key_file(box))
+def test_in_two_steps_where_a_process_can_t_read_the_file_again(box: Serving, tmp_path: Path) -> None:
+    """As with systemd's LoadCredential: what PiCloud reads is a copy, made when it starts."""
+    source = tmp_path / "source.key"
+    shutil.copy(key_file(box), source)
+    before = load_master_key(source)
+    said = box.run("rotate-master-key", PICLOUD_MASTER_KEY_FILE=str(source))
+    assert "restart PiCloud" in said.stdout
+    both = load_master_key(source)
     assert both.key_id == before.key_id
-    box.cli("rotate-master-key", "--prepare")
-    assert load_master_key(key_file(box)).key_ids == both.key_ids
-    box.cli("rotate-master-key")
-    assert {load_master_key(key_file(box)).key_id} == both.key_ids - {before.key_id}
-    assert box.request("/run/shop/read?n=8").text == "value 8"
+    box.owner.put("/apps/shop/secrets/S9", {"value": "value 9"})
+    assert box.stop() == 0
+    shutil.copy(source, key_file(box))
+    box.start_and_wait()
+    assert box.run("rotate-master-key", PICLOUD_MASTER_KEY_FILE=str(source)).returncode == 0
+    assert {load_master_key(source).key_id} == both.key_ids - {before.key_id}
+    box.owner.put("/apps/shop/secrets/S10", {"value": "value 10"})
+    assert box.stop() == 0
+    shutil.copy(source, key_file(box))
+    box.start_and_wait()
+    for number in (8, 9, 10):
+        assert box.request(f"/run/shop/read?n={number}").text == f"value {number}"
 
 
 def test_a_wrong_or_missing_key_is_found_at_start(database: Engine, box: Serving, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from picloud import crypto
 from picloud.crypto import (
     KeyFileError,
     MasterKey,
@@ -10,10 +11,15 @@ from picloud.crypto import (
     create_master_key,
     hash_password,
     load_master_key,
+    new_key,
     new_signing_secret,
     new_token,
+    password_matches,
+    read_keys,
+    replace_keys,
     token_hash,
 )
+from picloud.domain.errors import Unavailable
 
 
 def test_what_is_sealed_opens_again_and_only_where_it_belongs() -> None:
@@ -61,6 +67,38 @@ def test_a_bad_key_file_is_named(tmp_path: Path, content: bytes) -> None:
         load_master_key(path)
     with pytest.raises(KeyFileError, match="missing"):
         load_master_key(tmp_path / "missing")
+
+
+def test_keys_are_replaced_at_once_and_learnt_while_running(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    create_master_key(path)
+    path.chmod(0o440)
+    [old], new = read_keys(path), new_key()
+    running = load_master_key(path)
+    later = MasterKey(new).seal(b"v", bound_to="x")
+    with pytest.raises(UnsealError):
+        running.unseal(later, bound_to="x")
+    replace_keys(path, [old, new])
+    assert running.unseal(later, bound_to="x") == b"v"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o440
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_passwords_are_hashed_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one waits, and when it waits too long it is our own trouble."""
+    monkeypatch.setattr(crypto, "PASSWORD_WAIT_S", 0.01)
+    with crypto._turn(), pytest.raises(Unavailable) as caught:
+        password_matches("a password", None)
+    assert caught.value.retry_after_s
+
+
+def test_no_account_costs_what_an_account_costs() -> None:
+    """The hash that stands for no account has the present parameters, and no password."""
+    present = hash_password("a password").split("$")[:4]
+    assert crypto._NOBODY.decode().split("$")[:4] == present
+    assert password_matches("a password", None) is False
+    assert password_matches("a password", hash_password("a password")) is True
+    assert password_matches("another one", hash_password("a password")) is False
 
 
 def test_keys_never_show() -> None:
