@@ -25,6 +25,7 @@ from picloud.openapi.resources.sessions import SESSIONS, SETUP
 from picloud.openapi.resources.triggers import TRIGGERS
 from picloud.openapi.resources.users import USERS
 from picloud.openapi.served import Served, served
+from picloud.security.browser import COOKIE
 
 RESOURCES: tuple[Resource, ...] = (
     ME,
@@ -74,17 +75,26 @@ def build() -> dict[str, Any]:
         "info": {"title": "PiCloud", "version": __version__, "description": _DESCRIPTION, "license": _LICENSE},
         "servers": [{"url": "/"}],
         "tags": [{"name": resource.tag, "description": resource.description} for resource in RESOURCES],
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"session": []}],
         "paths": _paths(routes),
         "components": {
             "schemas": schemas.components(operation for _, operation in _operations()),
             "responses": problem.responses(),
             "headers": _HEADERS,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "pic_…"}},
+            "securitySchemes": _SECURITY,
         },
     }
 
 
+_SECURITY = {
+    "key": {"type": "http", "scheme": "bearer", "bearerFormat": "pic_…", "description": "An API key."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "A browser's session; over https the name begins with `__Host-`. Changes need `X-CSRF-Token`.",
+    },
+}
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 
 

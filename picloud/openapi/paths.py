@@ -9,6 +9,7 @@ from picloud.openapi.operation import Operation
 from picloud.openapi.served import Served
 
 _ID = {"type": "string", "format": "uuid"}
+_IDEMPOTENCY_KEY = {"type": "string", "pattern": "^[!-~]{1,255}$"}
 _NAME = {"type": "string", "minLength": 1}
 _VARIABLES: dict[str, tuple[str, dict[str, Any]]] = {
     "app": ("The app's id or its slug.", _NAME),
@@ -85,7 +86,8 @@ def _headers(operation: Operation, served: Served) -> list[dict[str, Any]]:
     if operation.guarded and operation.method != "GET":
         found.append(_header("If-Match", "The ETag of what is to be changed: 412 where it was changed since."))
     if operation.method == "POST" and served.capability is not None:
-        found.append(_header("Idempotency-Key", "Sent again with the same body, the request gets the same answer."))
+        key = _header("Idempotency-Key", "Sent again with the same body, the request gets the same answer.")
+        found.append(key | {"schema": _IDEMPOTENCY_KEY})
     return found
 
 

@@ -33,7 +33,7 @@ def served() -> dict[tuple[str, str], Served]:
     config.include("picloud.views.routes")
     config.include("picloud.views.strict_query")
     config.add_renderer("json", lambda info: None)
-    config.scan("picloud.views")
+    config.scan("picloud.views", ignore="picloud.views.dashboard")
     config.commit()
     paths = {item["introspectable"]["name"]: item["introspectable"]["pattern"] for item in _category(config, "routes")}
     found: dict[tuple[str, str], Served] = {}

@@ -94,10 +94,10 @@ def query_text(request: Request, name: str) -> str | None:
 def query_as(request: Request, name: str, kind: type[S]) -> S | None:
     """A query parameter as an enum, int, datetime or UUID. Raises Invalid."""
     value = query_text(request, name)
-    if value is None:
+    if value is None and name not in request.GET:
         return None
     try:
-        found = msgspec.convert(value, kind, strict=False)
+        found = msgspec.convert(value or "", kind, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(f"/{name}", str(error)) from None
     if isinstance(found, int) and abs(found) > MAX_INT:

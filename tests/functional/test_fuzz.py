@@ -28,7 +28,9 @@ NOBODY = "nobody"
 CONFIG = """
 [checks]
 # What a schema can't say is said by a 422: that a source compiles, that a glob is one, that a script is there.
-positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "412", "422"]
+positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "412", "422", "429"]
+# Preconditions are looked at before the body is (RFC 9110, 13.2.1).
+negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429"]
 
 [parameters]
 {parameters}

@@ -63,3 +63,9 @@ def test_every_list_has_pages(owner: Client, app: TestApp) -> None:
 def test_an_unknown_address_stays_unknown_whatever_the_query(owner: Client, app: TestApp) -> None:
     response = app.post(ADMIN + "/nothing?a=1", headers=owner.headers, status=404)
     check_problem(response)
+
+
+@pytest.mark.parametrize("query", ["status=", "until=", "version=", "limit="])
+def test_a_filter_that_is_empty_is_none(owner: Client, query: str) -> None:
+    app = owner.new_app()
+    assert pointers(owner.get(f"/apps/{app}/executions?{query}", status=422)) == [f"/{query[:-1]}"]
