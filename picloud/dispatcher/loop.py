@@ -39,6 +39,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 """Between tries while the database is away. The longest is well below RETURN_S."""
 LOCKED_S = 0.1
 """What is due and yet could not be claimed is locked by somebody; it is looked at again after so long."""
+LONGEST_SLEEP_S = 14 * 86_400.0
+"""poll(2) takes 24 days at most."""
 LAST_TRY_S = 2.0
 """So long after the end of the time to stop, the loop ends whether or not it could give back what it held."""
 
@@ -290,5 +292,5 @@ class Loop:
         poll = select.poll()
         for source in sources:
             poll.register(source.fileno(), select.POLLIN)
-        poll.poll(None if until is None else max(0.0, until - time.monotonic()) * 1000 + 1)
+        poll.poll(None if until is None else min(max(0.0, until - time.monotonic()), LONGEST_SLEEP_S) * 1000 + 1)
         self._stopped.drain()

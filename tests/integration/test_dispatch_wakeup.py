@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 import zope.sqlalchemy
 from transaction import TransactionManager
 
@@ -68,6 +69,17 @@ def test_what_is_due_later_wakes_at_its_time_without_being_asked(world: World) -
         world.until(lambda: world.executions(delivery))
     [(late_s,)] = world.rows("SELECT extract(epoch FROM x.started_at - o.occurred_at) FROM executions x, events o")
     assert late_s > 1.4
+
+
+def test_what_is_due_in_a_year_is_slept_for(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.enqueue(world.script(OK))
+    world.change("UPDATE outbox SET due = now() + interval '1 year'")
+    with world.node() as node:
+        fall_asleep(world, node)
+        before = last_query(world), switches()
+        time.sleep(QUIET_S)
+        assert (last_query(world), switches()) == before
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_a_rolled_back_delivery_wakes_nobody(world: World) -> None:
