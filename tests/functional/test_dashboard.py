@@ -1,7 +1,8 @@
 """The pages, as a browser without scripts sees them: who gets in, what they show, and that nothing foreign runs on them."""
 
 import re
-from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from webtest import TestApp, TestResponse
 from picloud.app import make_app
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
+from picloud.sandbox_pool.executor import Executor
 from picloud.services.users import UserService
 from picloud.views.dashboard import routes
 from picloud.views.dashboard.assets import assets
@@ -36,11 +38,11 @@ def browser(process: Process) -> TestApp:
 
 
 @pytest.fixture
-def signed_in(browser: TestApp, email: str) -> Iterator[TestApp]:
+def signed_in(browser: TestApp, email: str) -> TestApp:
     form = browser.get("/sign-in").form
     form["email"], form["password"] = email, PASSWORD
     form.submit(status=303)
-    yield browser
+    return browser
 
 
 def test_who_is_not_signed_in_is_asked_to_and_then_led_on(browser: TestApp, email: str) -> None:
@@ -143,3 +145,19 @@ def test_what_pages_load_is_kept_for_ever_and_comes_compressed(browser: TestApp)
     assert weight < 35 * 1024
     browser.get("/static/0/nothing.js", status=404)
     browser.get("/static/0/..%2f..%2fcrypto.py", status=404)
+
+
+def test_every_page_warns_where_handlers_run_unconfined(signed_in: TestApp, process: Process) -> None:
+    assert "unconfined" not in signed_in.get("/apps").text
+    settings = replace(process.runtime.settings, sandbox_i_accept_unconfined_handlers=True)
+    kit = str(Path(__file__).parent.parent / "sandbox")
+    executor = Executor("open_zygote", (kit,), accept_unconfined=True)
+    try:
+        unconfined = TestApp(
+            make_app(replace(process.runtime, settings=settings, executor=executor)), cookiejar=signed_in.cookiejar
+        )
+        for path in ("/", "/apps", "/nowhere"):
+            warning = unconfined.get(path, headers={"Accept": "text/html"}, status="*").html.find(class_="gaps")
+            assert "seccomp" in warning.text, path
+    finally:
+        executor.close()

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,12 +19,16 @@ from picloud.domain.errors import PicloudError
 from picloud.security.browser import session_token
 from picloud.security.contexts import AppContext
 from picloud.services.principals import Principal
+from picloud.views.api import runtime
 from picloud.views.dashboard import formats
 from picloud.views.dashboard.assets import asset_url
+from picloud.views.dashboard.confinement import gaps
 
 View = Callable[..., Any]
 APP_TABS: list[tuple[str, str, Capability]] = []
 """The tabs of an app, in their order: page, text, and who sees it."""
+INSTANCE_TABS: list[tuple[str, str, Capability]] = []
+"""The same for the instance."""
 THEME_COOKIE = "picloud_theme"
 THEMES = ("system", "light", "dark")
 
@@ -36,7 +41,9 @@ POLICY = (
 _templates = Environment(
     loader=PackageLoader("picloud"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_templates.globals.update(asset_url=asset_url, version=__version__, themes=THEMES, app_tabs=APP_TABS)
+_templates.globals.update(
+    asset_url=asset_url, version=__version__, themes=THEMES, app_tabs=APP_TABS, instance_tabs=INSTANCE_TABS
+)
 _templates.filters.update(formats.FILTERS)
 
 
@@ -59,6 +66,8 @@ def draw(request: Request, template: str, status: int = 200, **values: Any) -> R
     body = _templates.get_template(f"{template}.jinja2").render(**common(request), nonce=nonce, **values)
     response = Response(body, status=status, content_type="text/html", charset="utf-8")
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
+    # Without a referrer browsers send `Origin: null` with a form, which is nobody's page.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 
@@ -67,16 +76,26 @@ def common(request: Request) -> dict[str, Any]:
     principal, token = _reader(request), session_token(request)
     context = getattr(request, "context", None)
     app = context.app if isinstance(context, AppContext) else None
+    may = partial(_may, request, principal, context)
     theme = request.cookies.get(THEME_COOKIE)
     return {
         "request": request,
         "me": principal,
         "csrf": csrf_token(token) if token and principal else "",
         "app": app,
-        "may": lambda capability: bool(request.has_permission(Capability(capability))),
+        "may": may,
+        "gaps": gaps(runtime(request)) if principal else [],
         "url": request.route_path,
         "theme": theme if theme in THEMES else THEMES[0],
     }
+
+
+def _may(request: Request, principal: Principal | None, context: object, capability: str) -> bool:
+    """Without a context, as on the page of an error, only what the instance role alone grants."""
+    if principal is None:
+        return False
+    wanted = Capability(capability)
+    return principal.may(wanted) if context is None else bool(request.has_permission(wanted, context))
 
 
 def _reader(request: Request) -> Principal | None:
