@@ -14,6 +14,8 @@ from picloud.cli.options import plain_errors
 from picloud.crypto import create_master_key
 
 ADDRESS = "http://127.0.0.1:8080"
+LOOPBACK = "127.0.0.1,::1"
+"""Where Caddy asks from. What it says of the client counts."""
 
 
 @click.command("init")
@@ -78,7 +80,7 @@ def _ensure_settings(domain: str | None) -> Done:
     wanted = {
         "PICLOUD_DATA_DIR": str(account.HOME),
         "PICLOUD_MASTER_KEY_FILE": str(environment.MASTER_KEY),
-        **({"PICLOUD_PUBLIC_URL": f"https://{domain}"} if domain else {}),
+        **({"PICLOUD_PUBLIC_URL": f"https://{domain}", "PICLOUD_TRUSTED_PROXIES": LOOPBACK} if domain else {}),
     }
     if not environment.read() and system_postgres.is_running():
         wanted["PICLOUD_DATABASE_URL"] = system_postgres.url_for(environment.new_password())
