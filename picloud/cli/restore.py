@@ -45,9 +45,8 @@ def _check_key(settings: Settings, manifest: Manifest) -> None:
         raise BackupError(f"There is no master key at {path}. Put the one with the fingerprint {wanted} there first.")
     found = {key_id.hex() for key_id in load_master_key(path).key_ids}
     if not found.issuperset(manifest.key_ids):
-        raise BackupError(
-            f"The master key {path} is {' and '.join(sorted(found))}; the backup's secrets open with {wanted}. Nothing was changed."
-        )
+        holds = " and ".join(sorted(found))
+        raise BackupError(f"{path} holds {holds}; the backup's secrets open with {wanted}. Nothing was changed.")
 
 
 @contextmanager
