@@ -90,7 +90,14 @@ class EmailIntake:
         row = self._session.execute(query).one_or_none() if app_id and trigger_id else None
         if row is None:
             raise NotFound("No mail is taken here.")
-        trigger, details, now = row
+        return self._door(*row)
+
+    def door_of(self, trigger: Trigger) -> Door:
+        """Of a trigger that may be off. Raises Unavailable when a secret does not open."""
+        details = self._session.get_one(EmailTriggerDetails, trigger.id)
+        return self._door(trigger, details, self._session.execute(select(func.now())).scalar_one())
+
+    def _door(self, trigger: Trigger, details: EmailTriggerDetails, now: datetime) -> Door:
         self._session.expunge(trigger)  # it is still wanted when the transaction has ended
         rows = self._session.scalars(select(InboundSecret).where(InboundSecret.trigger_id == trigger.id)).all()
         secrets = self._opened([row for row in rows if row.expires_at is None or row.expires_at > now])

@@ -11,6 +11,7 @@ from picloud.domain.kinds import AttachmentPolicy, TriggerKind
 from picloud.inbound.adapters import adapter
 from picloud.models import Trigger
 from picloud.security.accountability import audit
+from picloud.services.email_samples import SIGNABLE
 from picloud.services.email_triggers import GENERATE, EmailFields, EmailTriggerService
 from picloud.views.api import api, optional_json_body, path_id, runtime
 from picloud.views.trigger_body import CommonBody, trigger_service
@@ -59,6 +60,10 @@ class EmailTriggers:
         if isinstance(body.inbound_secret, UnsetType):
             return {}
         return _shown(emails.set_secret(trigger, body.inbound_secret))
+
+    def is_signable(self, request: Request, trigger: Trigger) -> bool:
+        """Whether we can send this trigger a mail as its sender would."""
+        return _service(request).details(trigger).provider in SIGNABLE
 
     def details(self, request: Request, trigger: Trigger) -> dict[str, Any]:
         emails = _service(request)

@@ -11,11 +11,14 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.domain.errors import invalid
-from picloud.domain.kinds import TriggerKind
+from picloud.domain.kinds import EventKind, TriggerKind
 from picloud.models import Script, Trigger
 from picloud.security.accountability import audit
+from picloud.services import email_samples
+from picloud.services.email_intake import EmailIntake
+from picloud.services.event_parts import part
 from picloud.services.sample_events import SampleEventService
-from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id
+from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id, runtime
 from picloud.views.cron_triggers import CronTriggers
 from picloud.views.dead_letter_triggers import DeadLetterTriggers
 from picloud.views.deliveries import outbox_service
@@ -111,10 +114,15 @@ def delete(request: Request) -> Response:
 @api("test_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
 def test(request: Request) -> dict[str, Any]:
     """A sample event of the kind, delivered for real, also where the trigger is off. The body may give fields of it:
-    `{"event": {"kv": {"key": "k"}}}`."""
+    `{"event": {"kv": {"key": "k"}}}`. A normalized mail is signed, and comes in by the trigger's own door."""
     trigger = trigger_service(request).get(path_id(request))
     given = _given(optional_json_body(request, NewSample).event, TriggerKind(trigger.kind))
-    delivery_id = SampleEventService(request.db, outbox_service(request)).deliver(trigger, given)
+    outbox = outbox_service(request)
+    if trigger.kind == TriggerKind.EMAIL and EmailTriggers().is_signable(request, trigger):
+        intake = EmailIntake(request.db, outbox, runtime(request).master_key)
+        delivery_id = email_samples.send(intake, trigger, part(EventKind.EMAIL, given))
+    else:
+        delivery_id = SampleEventService(request.db, outbox).deliver(trigger, given)
     audit(request, Action.TRIGGER_TEST, trigger.id, after={"delivery_id": delivery_id})
     request.response.status_int = 202
     return {"delivery_id": delivery_id, "status": "queued"}
