@@ -24,7 +24,7 @@ from picloud.services.runtime import Runtime
 from picloud.views.api import path_text, public, runtime
 from picloud.views.app_hosts import ON_APP_DOMAIN
 from picloud.views.handler_wait import handler_wait
-from picloud.views.run_answer import OWN_COOKIE_PREFIX, answer, queued_answer
+from picloud.views.run_answer import OWN_COOKIE_PREFIXES, answer, queued_answer
 
 ANY_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """What a route for `ANY` takes. TRACE is not among them: it reflects what is secret (RFC 9110, 9.3.8)."""
@@ -108,7 +108,7 @@ def _foreign_headers(headers: Mapping[str, str]) -> dict[str, str]:
     if KEY_PREFIX in found.get("authorization", ""):
         del found["authorization"]
     cookies = (cookie.strip() for cookie in found.pop("cookie", "").split(";"))
-    foreign = "; ".join(cookie for cookie in cookies if not cookie.lower().startswith(OWN_COOKIE_PREFIX))
+    foreign = "; ".join(cookie for cookie in cookies if not cookie.lower().startswith(OWN_COOKIE_PREFIXES))
     return found | ({"cookie": foreign} if foreign else {})
 
 

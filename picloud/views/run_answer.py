@@ -14,7 +14,8 @@ from picloud.views.routes import APP
 SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
 """Content-Security-Policy of what handlers answer: on this origin a page of theirs is no page of ours."""
 
-OWN_COOKIE_PREFIX = "picloud"
+OWN_COOKIE_PREFIXES = ("picloud", "__host-picloud", "__secure-picloud")
+"""Of our cookies' names, in lower case."""
 
 
 class HandlerAborted(PicloudError):
@@ -54,7 +55,8 @@ def _response(outcome: Outcome) -> Response:
     if made.content_type:
         response.headers["Content-Type"] = made.content_type
     for name, value in made.headers:
-        if name.lower() != "set-cookie" or not value.lower().lstrip().startswith(OWN_COOKIE_PREFIX):
+        # A cookie without a name, `=picloud_session=…`, comes back as one that has it.
+        if name.lower() != "set-cookie" or not value.lower().lstrip(" \t=").startswith(OWN_COOKIE_PREFIXES):
             response.headers.add(name, value)
     response.headers.add("Content-Security-Policy", SANDBOX)
     response.headers["X-Content-Type-Options"] = "nosniff"

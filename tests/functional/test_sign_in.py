@@ -246,3 +246,23 @@ def test_over_https_the_cookie_is_this_host_s_alone(app: TestApp, email: str) ->
     browser.app.reset()
     browser.call("GET", "/me", status=401, Cookie=f"picloud_session={token}")
     browser.call("GET", "/me", status=200, Cookie=f"__Host-picloud_session={token}")
+
+
+ECHOES = """
+def handler(ctx):
+    names = ["picloud_session", "__Host-picloud_session", "=picloud_session", " PiCloud_session", "theirs"]
+    return (200, {"cookie": ctx.event.http.headers.get("cookie")}, {"Set-Cookie": names[int(ctx.event.http.query["n"])] + "=x"})
+"""
+
+
+def test_no_handler_sees_or_sets_a_session_s_cookie(owner: Client, app: TestApp) -> None:
+    """Where the handler is told that it can't, it is a 502."""
+    slug = owner.new_app()
+    owner.script(slug, "echo", ECHOES)
+    owner.route(slug, "GET", "/echo", "echo")
+    sent = {"Cookie": "picloud_session=a; theirs=b; __Host-picloud_session=c"}
+    for number, name in enumerate(["picloud_session", "__Host-", "=", " PiCloud", "theirs"]):
+        response = TestApp(app.app).get(f"/run/{slug}/echo?n={number}", headers=sent, status="*")
+        if response.status_int == 200:
+            assert response.json == {"cookie": "theirs=b"}
+        assert ("Set-Cookie" in response.headers) is (name == "theirs")
