@@ -35,7 +35,8 @@ TRIGGERS = {
 CALLS = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'"
 WAITRESS = """
 import socket, threading
-from picloud.views.server import WebServer, listen
+from picloud.cli.listening import listen
+from picloud.views.server import WebServer
 answer = lambda environ, start: (start("200 OK", []), [b""])[1]
 WebServer(answer, listen("127.0.0.1:0"), threads=24, body_max_bytes=1000).run()
 """

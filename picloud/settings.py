@@ -37,7 +37,7 @@ class Settings:
         default_factory=default_data_dir,
         metadata={"sentence": "Folder of the embedded PostgreSQL and, unless set elsewhere, the master key."},
     )
-    listen: str = _setting("127.0.0.1:8080", "Address and port of the web server, `HOST:PORT`.")
+    listen: str = _setting("127.0.0.1:8080", "Where the web server listens, `HOST:PORT` or `unix:PATH`.")
     public_url: str = _setting(
         "", "Address that the outside uses, such as `https://box.example.org`; empty: the one listened on."
     )

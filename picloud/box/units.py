@@ -11,7 +11,7 @@ from picloud.box.step import BoxError, Done
 
 FOLDER = Path("/etc/systemd/system")
 PACKAGED_PROGRAM = "/opt/picloud/bin/picloud"
-SERVICE, TIMER = "picloud.service", "picloud-backup.timer"
+SERVICE, SOCKET, TIMER = "picloud.service", "picloud.socket", "picloud-backup.timer"
 
 
 def program() -> Path:
@@ -43,9 +43,11 @@ def ensure_units() -> Done:
 
 def ensure_started() -> Done:
     """Enabled, and restarted where something changed. systemd waits until it is ready."""
-    active = run("systemctl", "show", "-p", "ActiveState", "--value", SERVICE) == "active"
-    run("systemctl", "enable", "--quiet", SERVICE, TIMER)
-    run("systemctl", "start", TIMER)
+    active = _is_active(SERVICE)
+    if not _is_active(SOCKET):
+        run("systemctl", "stop", SERVICE)  # it may listen there itself
+    run("systemctl", "enable", "--quiet", SERVICE, SOCKET, TIMER)
+    run("systemctl", "start", SOCKET, TIMER)
     try:
         run("systemctl", "restart", SERVICE)
     except BoxError as error:
@@ -61,13 +63,17 @@ def are_installed() -> bool:
 def remove() -> list[Path]:
     """Stop the units and remove their files. Those that went."""
     found = sorted(FOLDER.glob("picloud*"))
-    for unit in (SERVICE, TIMER):
+    for unit in (SERVICE, SOCKET, TIMER):
         if (FOLDER / unit).exists():
             run("systemctl", "disable", "--quiet", "--now", unit)
     for path in found:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     run("systemctl", "daemon-reload")
     return found
+
+
+def _is_active(unit: str) -> bool:
+    return run("systemctl", "show", "-p", "ActiveState", "--value", unit) == "active"
 
 
 def _ensure_unit(name: str, content: str) -> bool:

@@ -1,6 +1,7 @@
 """`picloud serve`, once its sandbox is started: everything heavy is imported from here."""
 
 import logging
+import os
 import shlex
 import socket
 import sys
@@ -13,6 +14,7 @@ from sqlalchemy import func, select
 from picloud.app import make_app
 from picloud.cli import banner
 from picloud.cli.database import DATABASE_ERRORS, embedded_cluster
+from picloud.cli.listening import address_of, inherited, listen
 from picloud.cli.options import plain_errors
 from picloud.cli.service_manager import ServiceManager
 from picloud.cli.supervisor import Supervisor, Watchdog
@@ -24,7 +26,7 @@ from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.services.sample import SampleMail, SampleService
 from picloud.services.setup_links import SetupLinkService
 from picloud.settings import Settings
-from picloud.views.server import WebServer, listen
+from picloud.views.server import WebServer
 
 log = logging.getLogger("picloud.serve")
 
@@ -49,7 +51,7 @@ def serve(settings: Settings, supervisor: Supervisor, executor: Executor, sample
         _warn_of_gaps(executor)
         _greet(process, settings, listening, sample)
         manager = ServiceManager()
-        manager.ready(f"serves {settings.listen}")
+        manager.ready(f"serves {address_of(listening)}")
         _watch(supervisor, cluster, _watchdog(manager, web))
         manager.stopping()
     return 0
@@ -69,7 +71,7 @@ def _warn_of_gaps(executor: Executor) -> None:
 
 def _listen(address: str) -> socket.socket:
     try:
-        return listen(address)
+        return inherited(os.environ) or listen(address)
     except OSError as error:
         raise OSError(f"{address} can't be listened on: {error.strerror}. Choose another one with --listen.") from error
 
@@ -89,8 +91,7 @@ def _start_web(process: Process, settings: Settings, listening: socket.socket, s
 
 
 def _greet(process: Process, settings: Settings, listening: socket.socket, sample: bool) -> None:
-    host, port = listening.getsockname()[:2]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    address = address_of(listening)
     click.echo(banner.serving(address))
     with process.runtime.sessions.begin() as session:
         token = SetupLinkService(session).issue()

@@ -122,19 +122,3 @@ class WebServer:
     def _busy(self) -> bool:
         channels = list(self._server.active_channels.values())
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
-
-
-def listen(address: str) -> socket.socket:
-    """A listening socket on `HOST:PORT`; port 0 takes a free one. Raises OSError, ValueError."""
-    host, _, port = address.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise ValueError(f"{address!r} is not HOST:PORT")
-    family, kind, protocol, _, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind, protocol)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(where)
-    except OSError:
-        listening.close()
-        raise
-    return listening

@@ -14,10 +14,11 @@ from threading import Thread
 import pytest
 from webtest import TestApp
 
+from picloud.cli.listening import listen
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import AppRole, InstanceRole
 from picloud.process import Process
-from picloud.views.server import WebServer, listen
+from picloud.views.server import WebServer
 from tests.functional.client import Client, unique
 from tests.functional.conftest import make_key
 

@@ -13,13 +13,14 @@ import pytest
 from webtest import TestApp
 
 from picloud.app import make_app
+from picloud.cli.listening import listen
 from picloud.domain.access import Scope
 from picloud.domain.kinds import InstanceRole
 from picloud.logs import JsonFormatter
 from picloud.process import Process
 from picloud.settings import Settings
 from picloud.views.answer_headers import POLICY
-from picloud.views.server import WebServer, listen
+from picloud.views.server import WebServer
 from tests.functional.client import ADMIN, Client, check_problem, eventually
 from tests.functional.conftest import make_key
 
