@@ -68,13 +68,13 @@ def as_event(mail: Mail) -> tuple[dict[str, Any], list[bytes | None]]:
     """The event's `email` part, with every key of the schema and `truncated`, and the attachments' contents."""
     attachments = mail.attachments[: limits.ATTACHMENTS_MAX]
     envelope_from = _line(mail.envelope_from)
-    envelope_to = [bare(fitted(address)) for address in mail.envelope_to[: limits.ADDRESSES_MAX]]
+    envelope_to = _addresses([bare(address) for address in mail.envelope_to])
     email = {
         "from": fitted(mail.sender) or fitted(envelope_from or ""),
-        "to": mail.to[: limits.ADDRESSES_MAX] or envelope_to,
-        "cc": mail.cc[: limits.ADDRESSES_MAX],
-        "bcc": mail.bcc[: limits.ADDRESSES_MAX],
-        "reply_to": mail.reply_to[: limits.ADDRESSES_MAX],
+        "to": _addresses(mail.to) or envelope_to,
+        "cc": _addresses(mail.cc),
+        "bcc": _addresses(mail.bcc),
+        "reply_to": _addresses(mail.reply_to),
         "subject": _line(mail.subject, 9980),
         "text": _text(mail.text, limits.TEXT_MAX_CHARS),
         "html": _text(mail.html, limits.TEXT_MAX_CHARS),
@@ -96,6 +96,11 @@ def as_event(mail: Mail) -> tuple[dict[str, Any], list[bytes | None]]:
         "truncated": mail.truncated or _is_cut(mail),
     }
     return clean(email), [each.content for each in attachments]
+
+
+def _addresses(given: list[str]) -> list[str]:
+    kept = (fitted(address) for address in given[: limits.ADDRESSES_MAX])
+    return [address for address in kept if address]
 
 
 def _is_cut(mail: Mail) -> bool:

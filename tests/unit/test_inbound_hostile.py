@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from picloud.domain.errors import BadSignature, Invalid
 from picloud.inbound import mime
 from picloud.inbound.adapters import PROVIDERS, adapter
-from picloud.inbound.mail import as_event
+from picloud.inbound.mail import Mail, as_event
 from picloud.inbound.message import Message, read
 from picloud.inbound.request import Request
 from tests.unit.hostile_requests import RAW, REQUESTS, SECRETS
@@ -130,3 +130,9 @@ def test_8_bit_names_and_line_breaks_are_folded() -> None:
 def test_content_is_decoded_leniently() -> None:
     raw = b"Content-Type: application/x\r\nContent-Transfer-Encoding: base64\r\n\r\nSG\r\nk!"
     assert as_event(mime.parse(raw))[1] == [base64.b64decode("SGk=")]
+
+
+def test_no_address_is_empty() -> None:
+    mail = Mail(to=["", " ", "<>", "a@b"], envelope_to=["<>", "\x00", "<c@d>"])
+    email, _ = as_event(mail)
+    assert (email["to"], email["envelope"]["to"]) == (["a@b"], ["c@d"])
