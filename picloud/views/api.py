@@ -97,7 +97,7 @@ def query_as(request: Request, name: str, kind: type[S]) -> S | None:
     if value is None and name not in request.GET:
         return None
     try:
-        found = msgspec.convert(value or "", kind, strict=False)
+        found = msgspec.convert(value or "", kind, strict=kind is not int)
     except msgspec.ValidationError as error:
         raise invalid(f"/{name}", str(error)) from None
     if isinstance(found, int) and abs(found) > MAX_INT:

@@ -54,14 +54,14 @@ def _prefers_async(header: str) -> bool:
 
 def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
     """The route to take and its parameters. Raises NotFound, MethodNotAllowed."""
+    if request.method not in ANY_METHODS:
+        raise MethodNotAllowed(ANY_METHODS)
     path = _raw_path(request)
     matching = [(route, params) for route in code.routes if (params := paths.match(route.path, path)) is not None]
-    methods = {request.method} | ({"GET"} if request.method == "HEAD" else set())
-    methods |= {"ANY"} if request.method in ANY_METHODS else set()
+    methods = {request.method, "ANY"} | ({"GET"} if request.method == "HEAD" else set())
     offered = [pair for pair in matching if pair[0].method in methods]
     if matching and not offered:
-        named = {route.method for route, _ in matching}
-        raise MethodNotAllowed((named - {"ANY"}) | (ANY_METHODS if "ANY" in named else set()))
+        raise MethodNotAllowed({route.method for route, _ in matching})
     if not offered:
         raise NotFound(f"The app {code.slug} has no route for {path}.")
     route, params = min(offered, key=lambda pair: (paths.specificity(pair[0].path), pair[0].method == "ANY"))

@@ -65,7 +65,7 @@ def test_an_unknown_address_stays_unknown_whatever_the_query(owner: Client, app:
     check_problem(response)
 
 
-@pytest.mark.parametrize("query", ["status=", "until=", "version=", "limit="])
-def test_a_filter_that_is_empty_is_none(owner: Client, query: str) -> None:
+@pytest.mark.parametrize("query", ["status=", "until=", "version=", "limit=", "until=0.5"])
+def test_a_filter_that_is_none(owner: Client, query: str) -> None:
     app = owner.new_app()
-    assert pointers(owner.get(f"/apps/{app}/executions?{query}", status=422)) == [f"/{query[:-1]}"]
+    assert pointers(owner.get(f"/apps/{app}/executions?{query}", status=422)) == [f"/{query.partition('=')[0]}"]
