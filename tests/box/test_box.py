@@ -134,7 +134,7 @@ def test_every_layer_of_the_sandbox_holds_inside_the_unit(box: Machine, admin: A
     )
     options = [part for line in unit if line.startswith(kept) for part in ("-p", line)]
     said = box.run("systemd-run", "--quiet", "--wait", "--pipe", *options, PICLOUD, "doctor", check=False)
-    lines = [line for line in said.splitlines() if " required " in line]
+    lines = [line for line in said.splitlines() if " required: " in line]
     assert lines
     assert all(line.startswith("✓") for line in lines)
     assert re.search(r"^✓ namespaces", said, re.MULTILINE)
@@ -231,6 +231,6 @@ def test_an_upgrade_with_nothing_to_migrate_restarts_the_service(admin: Admin) -
 
 def test_uninstalling_leaves_the_data(admin: Admin) -> None:
     admin.machine.run(PICLOUD, "uninstall", "--yes")
-    assert admin.machine.run("systemctl", "list-unit-files", "picloud*", check=False).startswith("0 unit files")
+    assert "0 unit files listed" in admin.machine.run("systemctl", "list-unit-files", "picloud*", check=False)
     assert admin.machine.run("ls", "/var/lib/picloud/postgres/PG_VERSION", "/etc/picloud/master.key")
     assert admin.machine.run("sh", "-c", "ls /etc/systemd/system/picloud* /etc/caddy/Caddyfile 2>/dev/null | wc -l") == "0"
