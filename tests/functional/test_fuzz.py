@@ -52,7 +52,7 @@ parameters = {{ id = "{nobody}" }}
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def shop(owner: Client) -> dict[str, str]:
     """An app with one of everything, by the variables of paths."""
     slug = owner.new_app()
@@ -65,7 +65,7 @@ def shop(owner: Client) -> dict[str, str]:
     return names | {"app_id": trigger["app_id"], "trigger_id": trigger["id"]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def keys(process: Process, app: TestApp, owner: Client, shop: dict[str, str]) -> dict[str, str]:
     """A key for each role."""
     found = {role.value: make_key(process, role) for role in InstanceRole}
