@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Event
-from threading import Event
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -53,8 +52,6 @@ class Runner:
         self._settings = settings
         self.used = Event()
         """Set by every run. Who wants to know of the next one clears it."""
-        self.used = Event()
-        """Set by every run. Who wants to know of the next one clears it."""
 
     def run(
         self,
@@ -74,7 +71,6 @@ class Runner:
         part that is JSON already may be a `msgspec.Raw`. `principal` is what `ctx.principal` shows: an email address.
         Raises Busy, and NotFound where the app has no such endpoint.
         """
-        self.used.set()
         self.used.set()
         code = app.bundle(script_id)
         script = app.scripts[script_id]
