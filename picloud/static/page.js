@@ -1,12 +1,13 @@
 // Comforts only: every page works without them.
+document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   const source = document.getElementById(button.dataset.copy);
   await navigator.clipboard.writeText(source.value ?? source.textContent);
-  const before = button.textContent;
+  const before = button.innerHTML;
   button.textContent = "Copied";
-  setTimeout(() => { button.textContent = before; }, 1500);
+  setTimeout(() => { button.innerHTML = before; }, 1500);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -20,4 +21,17 @@ document.addEventListener("keydown", (event) => {
     const at = rows.indexOf(document.activeElement);
     rows[Math.max(0, Math.min(rows.length - 1, at + (event.key === "j" ? 1 : -1)))]?.focus();
   }
+});
+
+// Tab indents in the editor; Escape, then Tab, leaves it. Ctrl-S saves.
+document.addEventListener("keydown", (event) => {
+  const area = event.target.closest("textarea");
+  if (!area) return;
+  if (event.key === "Escape") area.dataset.left = "1";
+  if (event.key === "Tab" && !event.shiftKey && !area.dataset.left && area.id === "source") {
+    event.preventDefault();
+    area.setRangeText("    ", area.selectionStart, area.selectionEnd, "end");
+  }
+  if (event.key !== "Escape" && event.key !== "Tab") delete area.dataset.left;
+  if (event.key === "s" && (event.ctrlKey || event.metaKey) && area.form) { event.preventDefault(); area.form.requestSubmit(); }
 });

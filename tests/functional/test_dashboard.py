@@ -5,44 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy.orm import Session
 from webtest import TestApp, TestResponse
 
 from picloud.app import make_app
-from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
 from picloud.sandbox_pool.executor import Executor
-from picloud.services.users import UserService
 from picloud.views.dashboard import routes
 from picloud.views.dashboard.assets import assets
+from tests.functional.browsing import PASSWORD, browser, email, signed_in
 from tests.functional.client import Client, unique
 
-PASSWORD = "correct horse battery staple"
-ORIGIN = {"Origin": "http://localhost"}
-
-
-@pytest.fixture(scope="module")
-def email(process: Process) -> str:
-    email = f"{unique('admin')}@example.com"
-    with Session(process.engine) as session, session.begin():
-        UserService(session).create(email, InstanceRole.OWNER, PASSWORD)
-    return email
-
-
-@pytest.fixture
-def browser(process: Process) -> TestApp:
-    """Cookies of its own; names its origin as browsers do."""
-    return TestApp(
-        make_app(process.runtime), extra_environ={"HTTP_ORIGIN": "http://localhost", "HTTP_ACCEPT": "text/html"}
-    )
-
-
-@pytest.fixture
-def signed_in(browser: TestApp, email: str) -> TestApp:
-    form = browser.get("/sign-in").form
-    form["email"], form["password"] = email, PASSWORD
-    form.submit(status=303)
-    return browser
+__all__ = ["browser", "email", "signed_in"]
 
 
 def test_who_is_not_signed_in_is_asked_to_and_then_led_on(browser: TestApp, email: str) -> None:

@@ -20,14 +20,18 @@ def span(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def ago(moment: datetime | None) -> str | Markup:
-    """Relative, with the exact time to hover over and for machines."""
+def ago(moment: datetime | str | None) -> str | Markup:
+    """Relative, with the exact time to hover over and for machines. API views give moments, or their text."""
     if moment is None:
         return "never"
+    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     passed = (datetime.now(UTC) - moment).total_seconds()
     said = f"{span(passed)} ago" if passed >= 0 else f"in {span(passed)}"
-    exact = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, said)
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact(moment), said)
+
+
+def exact(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def milliseconds(value: float | None) -> str:
@@ -51,6 +55,22 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
+def compact(value: Any) -> str:
+    """JSON in one line."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def due(moment: datetime | str) -> str | Markup:
+    """As `ago`; what is due already waits for a worker."""
+    moment = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return ago(moment) if moment > datetime.now(UTC) else "now"
+
+
+def tail(value: str) -> str:
+    """What tells one id from its neighbours."""
+    return f"…{value[-8:]}"
+
+
 def duration(value: timedelta | float) -> str:
     return span(value.total_seconds() if isinstance(value, timedelta) else value)
 
@@ -59,6 +79,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "ago": ago,
     "ms": milliseconds,
     "bytes": size,
+    "due": due,
+    "exact": exact,
+    "tail": tail,
     "pretty": pretty,
+    "compact": compact,
     "duration": duration,
 }

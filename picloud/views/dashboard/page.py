@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pyramid.request import Request
@@ -25,9 +26,26 @@ from picloud.views.dashboard.assets import asset_url
 from picloud.views.dashboard.confinement import gaps
 
 View = Callable[..., Any]
-APP_TABS: list[tuple[str, str, Capability]] = []
+APP_TABS: list[tuple[str, str, Capability]] = [
+    ("page_scripts", "Scripts", Capability.SCRIPT_READ),
+    ("page_routes", "Routes", Capability.ROUTE_READ),
+    ("page_triggers", "Triggers", Capability.APP_READ_TRIGGERS),
+    ("page_executions", "Executions", Capability.LOG_READ),
+    ("page_deliveries", "Deliveries", Capability.LOG_READ),
+    ("page_dead_letters", "Dead letters", Capability.LOG_READ),
+    ("page_kv", "Key-value", Capability.KV_READ),
+    ("page_secrets", "Secrets", Capability.APP_MANAGE_SECRETS),
+    ("page_domains", "Domains", Capability.DOMAIN_MANAGE),
+    ("page_members", "Members", Capability.APP_READ_MEMBERS),
+    ("page_settings", "Settings", Capability.APP_UPDATE),
+]
 """The tabs of an app, in their order: page, text, and who sees it."""
-INSTANCE_TABS: list[tuple[str, str, Capability]] = []
+INSTANCE_TABS: list[tuple[str, str, Capability]] = [
+    ("page_users", "Users", Capability.INSTANCE_MANAGE_USERS),
+    ("page_keys", "API keys", Capability.SELF_MANAGE_KEYS),
+    ("page_audit", "Audit", Capability.SELF_READ_AUDIT),
+    ("page_account", "Account", Capability.SELF_MANAGE_SIGN_IN),
+]
 """The same for the instance."""
 THEME_COOKIE = "picloud_theme"
 THEMES = ("system", "light", "dark")
@@ -105,6 +123,15 @@ def _reader(request: Request) -> Principal | None:
     except (PicloudError, NoTransaction):
         return None
     return principal
+
+
+def own_path(given: str) -> str:
+    """A path of ours: anything else would send who signs in to somebody else's page."""
+    parts = urlsplit(given)
+    own = (
+        given.startswith("/") and not given.startswith(("//", "/\\")) and not parts.netloc and parts.path.isprintable()
+    )
+    return given if own else "/"
 
 
 def see(request: Request, route: str, **parts: Any) -> Response:

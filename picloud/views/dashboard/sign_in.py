@@ -1,7 +1,5 @@
 """Signing in and out with forms, and the choice of colours."""
 
-from urllib.parse import urlsplit
-
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -14,7 +12,7 @@ from picloud.services.sign_in import Credentials, SignInService
 from picloud.services.user_sessions import UserSessionService
 from picloud.services.users import UserService
 from picloud.views.api import runtime
-from picloud.views.dashboard.page import THEME_COOKIE, THEMES, draw, page, public_page, see
+from picloud.views.dashboard.page import THEME_COOKIE, THEMES, draw, own_path, page, public_page, see
 
 YEAR_S = 365 * 86_400
 
@@ -36,7 +34,7 @@ def sign_in(request: Request) -> Response:
         signed_in = service.sign_in(credentials, made_of.settings.session_max_s)
     except PicloudError as error:
         return _form(request, error)
-    response = Response(status=303, location=_own_path(given.get("next", "")))
+    response = Response(status=303, location=own_path(given.get("next", "")))
     request.response = response
     set_session_cookie(request, signed_in.token, made_of.settings.session_max_s)
     return response
@@ -57,7 +55,7 @@ def sign_out(request: Request) -> Response:
 def choose_theme(request: Request) -> Response:
     """In a cookie, so that the page arrives in its colours and nothing flashes."""
     theme = request.POST.get("theme")
-    response = Response(status=303, location=_own_path(request.POST.get("next", "")))
+    response = Response(status=303, location=own_path(request.POST.get("next", "")))
     response.set_cookie(THEME_COOKIE, theme if theme in THEMES else THEMES[0], max_age=YEAR_S, samesite="Lax")
     return response
 
@@ -71,12 +69,3 @@ def _form(request: Request, error: PicloudError | None = None) -> Response:
         "has_owner": UserService(request.db).has_owner(),
     }
     return draw(request, "sign_in", error.status if error else 200, **values)
-
-
-def _own_path(given: str) -> str:
-    """A path of ours: anything else would send who signs in to somebody else's page."""
-    parts = urlsplit(given)
-    own = (
-        given.startswith("/") and not given.startswith(("//", "/\\")) and not parts.netloc and parts.path.isprintable()
-    )
-    return given if own else "/"

@@ -2,38 +2,67 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from pyramid.request import Request
 
-from picloud.domain.errors import PicloudError
+from picloud.domain import strict_json
+from picloud.domain.errors import BadRequest, PicloudError, invalid
 
 ApiView = Callable[[Request], Any]
+Body = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
+REAUTHENTICATION = "reauthentication_required"
 
 
-def act(request: Request, view: ApiView, body: Mapping[str, Any] | None = None) -> Any:
+def act(request: Request, view: ApiView, body: Body = None) -> Any:
     """What the API's `view` answers to `body`. The page must ask for the same capability.
 
-    The form's fields are gone afterwards. Raises what the view raises.
+    The form's fields are gone afterwards. Raises what the view raises, and what a `body` that is made from a form does.
     """
     if body is not None:
-        request.body = msgspec.json.encode(body)
+        request.body = msgspec.json.encode(body() if callable(body) else body)
         request.content_type = "application/json"
     return view(request)
 
 
-def tried(request: Request, view: ApiView, body: Mapping[str, Any] | None = None) -> PicloudError | None:
+def tried(request: Request, view: ApiView, body: Body = None) -> PicloudError | None:
     """The error with which `view` refused `body`, for the form to show; None where it was taken."""
+    return outcome(request, view, body)[1]
+
+
+def outcome(request: Request, view: ApiView, body: Body = None) -> tuple[Any, PicloudError | None]:
+    """What the view answered, or the error for the form. Raises Forbidden where a password has to be shown first: that
+    is asked for on a page of its own."""
     savepoint = request.db.begin_nested()
     try:
-        act(request, view, body)
+        answer = act(request, view, body)
     except PicloudError as error:
         savepoint.rollback()
-        return error
+        if error.problem_code == REAUTHENTICATION:
+            raise
+        return None, error
     savepoint.commit()
-    return None
+    return answer, None
 
 
 def given(request: Request, *names: str) -> dict[str, str]:
-    """The fields of the form that are filled in."""
-    return {name: value for name in names if (value := request.POST.get(name, "")) != ""}
+    """The fields of the form that are filled in, with the line breaks of Unix."""
+    return {name: value.replace("\r\n", "\n") for name in names if (value := str(request.POST.get(name, ""))) != ""}
+
+
+def json_field(form: Mapping[str, str], name: str) -> Any:
+    """A field that holds JSON. Raises Invalid."""
+    try:
+        return strict_json.loads(form.get(name, "").encode(), error=BadRequest)
+    except BadRequest as error:
+        raise invalid(f"/{name}", f"{error.detail}") from None
+
+
+def without_empty(request: Request) -> None:
+    """A form of filters sends all its fields; the API refuses empty ones. Days and times are meant in UTC."""
+    filled = [(name, value) for name, value in request.GET.items() if value != ""]
+    utc = [
+        (name, f"{value}:00Z" if name in ("since", "until") and len(value) == 16 else value) for name, value in filled
+    ]
+    request.query_string = urlencode(utc)

@@ -1,0 +1,39 @@
+from typing import Any
+
+from pyramid.request import Request
+from pyramid.response import Response
+
+from picloud.domain.access import Capability, Scope
+from picloud.domain.errors import PicloudError
+from picloud.views import api_keys, apps
+from picloud.views.dashboard.page import draw, page, see
+from picloud.views.dashboard.twin import given, outcome, tried
+
+
+@page("page_keys", "GET", Capability.SELF_MANAGE_KEYS)
+def index(request: Request) -> Response:
+    return _draw(request)
+
+
+@page("page_keys", "POST", Capability.SELF_MANAGE_KEYS)
+def create(request: Request) -> Response:
+    """The key is shown here and never again, so this page is no redirect."""
+    form: dict[str, Any] = given(request, "name", "app", "expires_at")
+    form["scopes"] = request.POST.getall("scopes")
+    ends = {"expires_at": f"{form['expires_at']}:00Z"} if "expires_at" in form else {}
+    made, error = outcome(request, api_keys.create, {"name": ""} | form | ends)
+    return _draw(request, form, error) if error else _draw(request, made=made)
+
+
+@page("page_delete_key", "POST", Capability.SELF_MANAGE_KEYS)
+def delete(request: Request) -> Response:
+    error = tried(request, api_keys.delete)
+    return _draw(request, {}, error) if error else see(request, "page_keys")
+
+
+def _draw(
+    request: Request, form: dict[str, Any] | None = None, error: PicloudError | None = None, made: Any = None
+) -> Response:
+    values = {"found": api_keys.index(request), "made": made, "form": form or {}, "error": error}
+    mine = apps.index(request)["items"]
+    return draw(request, "api_keys", error.status if error else 200, apps=mine, scopes=list(Scope), **values)

@@ -1,0 +1,61 @@
+from typing import Any
+
+from pyramid.request import Request
+from pyramid.response import Response
+from sqlalchemy import select
+
+from picloud.domain.access import Capability
+from picloud.domain.kinds import EventKind
+from picloud.models import ExecutionStatus, Script, ScriptVersion
+from picloud.services.input_summaries import input_summaries
+from picloud.views import executions
+from picloud.views.dashboard.listing import Line, excerpt
+from picloud.views.dashboard.page import draw, page
+from picloud.views.dashboard.twin import outcome, without_empty
+
+FILTERS = ("script", "status", "kind", "version", "since", "until", "trigger_id", "delivery_id", "trace_id")
+
+
+@page("page_executions", "GET", Capability.LOG_READ)
+def index(request: Request) -> Response:
+    asked = {name: request.GET.get(name, "") for name in FILTERS}
+    without_empty(request)
+    found, error = outcome(request, executions.index)
+    found = found or {"items": [], "next": None}
+    inputs = input_summaries(request.db, request.context.app, [item["id"] for item in found["items"]])
+    values = {"found": found, "inputs": inputs, "asked": asked, "error": error}
+    return draw(
+        request,
+        "executions",
+        error.status if error else 200,
+        statuses=list(ExecutionStatus),
+        kinds=list(EventKind),
+        **values,
+    )
+
+
+@page("page_execution", "GET", Capability.LOG_READ)
+def show(request: Request) -> Response:
+    execution = executions.read(request)
+    dead = execution["status"] != "ok" and execution["delivery_id"] is not None
+    return draw(request, "execution", run=execution, excerpt=_failing(request, execution), may_be_dead=dead)
+
+
+def _failing(request: Request, execution: dict[str, Any]) -> list[Line]:
+    """The line that failed and its neighbours, in the version that ran; nothing where it stands in a module, whose version
+    is not known, or the version is gone."""
+    error = execution["error"] or {}
+    if not error.get("line") or error.get("script") not in (None, execution["script"]):
+        return []
+    if not request.has_permission(Capability.SCRIPT_READ):
+        return []
+    source = request.db.scalar(
+        select(ScriptVersion.source)
+        .join(Script, Script.id == ScriptVersion.script_id)
+        .where(
+            Script.app_id == request.context.app.id,
+            Script.name == execution["script"],
+            ScriptVersion.number == execution["version"],
+        )
+    )
+    return excerpt(source, [error["line"]]) if source else []

@@ -1,0 +1,161 @@
+"""Triggers, deliveries, executions and dead letters in the dashboard."""
+
+import pytest
+from webtest import TestApp
+
+from tests.functional.browsing import browser, email, form_to, said, signed_in
+from tests.functional.client import Client, eventually
+
+__all__ = ["browser", "email", "signed_in"]
+
+WORKS = "def handler(ctx):\n    ctx.log.info('it came')\n    return {'ok': True}\n"
+FAILS = "def handler(ctx):\n    ctx.log.info('on the way')\n    raise ValueError('no good')\n"
+
+
+def new_trigger(signed_in: TestApp, slug: str, kind: str, **fields: str) -> str:
+    """The address of its page."""
+    form = form_to(signed_in.get(f"/apps/{slug}/new-trigger/{kind}"), f"/new-trigger/{kind}")
+    for name, value in fields.items():
+        form[name] = value
+    made = form.submit(status="*")
+    assert made.status_int in (200, 303), said(made)
+    [trigger] = owner_triggers(signed_in, slug)
+    return f"/apps/{slug}/triggers/{trigger}"
+
+
+def owner_triggers(signed_in: TestApp, slug: str) -> list[str]:
+    return [item["id"] for item in signed_in.get(f"/api/v1/admin/apps/{slug}/triggers").json["items"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "shown"),
+    [
+        ("kv", {"collection_glob": "orders-*"}, "orders-*/*"),
+        ("cron", {"schedule": "0 7 * * 1-5", "timezone": "Europe/Berlin"}, "Next times"),
+        ("queue", {"queue": "work"}, "work"),
+        ("dead_letter", {"source_kind": "email"}, "email"),
+        ("email", {"secret_from": "none"}, "/api/v1/email-inbound/"),
+    ],
+)
+def test_a_trigger_of_each_kind_is_made_shown_switched_and_deleted(
+    signed_in: TestApp, owner: Client, kind: str, fields: dict[str, str], shown: str
+) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", WORKS)
+    path = new_trigger(signed_in, slug, kind, **fields)
+    assert shown in signed_in.get(path).html.main.text
+    switch = form_to(signed_in.get(f"/apps/{slug}/triggers"), "/switch")
+    switch.submit("on" if "on" in switch.fields else None, status=303)
+    assert "disabled" in signed_in.get(path).html.main.text
+    switch = form_to(signed_in.get(f"/apps/{slug}/triggers"), "/switch")
+    switch.submit("on", status=303)
+    form = form_to(signed_in.get(path), path)
+    form["max_attempts"] = "7"
+    form.submit(status=303)
+    assert owner.get(f"/apps/{slug}/triggers")["items"][0]["max_attempts"] == 7
+    form_to(signed_in.get(path), "/delete").submit(status=303)
+    assert owner.get(f"/apps/{slug}/triggers")["items"] == []
+
+
+def test_a_wrong_schedule_is_said_and_what_was_filled_in_stays(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", WORKS)
+    form = form_to(signed_in.get(f"/apps/{slug}/new-trigger/cron"), "/cron")
+    form["schedule"] = "every now and then"
+    refused = form.submit(status=422)
+    assert "schedule" in said(refused)
+    assert form_to(refused, "/cron")["schedule"].value == "every now and then"
+
+
+def test_an_app_without_scripts_is_told_to_write_one(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    assert "has none" in signed_in.get(f"/apps/{slug}/new-trigger/cron").html.main.text
+
+
+def test_a_secret_is_shown_once_and_the_sample_is_signed_with_it(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", WORKS)
+    form = form_to(signed_in.get(f"/apps/{slug}/new-trigger/email"), "/email")
+    made = form.submit(status=200)
+    secret = made.html.find(id="secret-shown").text
+    assert secret.startswith("whsec_")
+    [trigger] = owner_triggers(signed_in, slug)
+    page = signed_in.get(f"/apps/{slug}/triggers/{trigger}")
+    assert secret not in page.text
+    curl = page.html.find(id="inbound-curl").text
+    signature = curl.partition("x-picloud-signature: ")[2].partition("'")[0]
+    body = curl.rpartition("-d '")[2].rstrip("'")
+    path = page.html.find(id="inbound-url").text.partition("localhost")[2].lstrip(":80")
+    sent = signed_in.post(
+        path, body.encode(), headers={"X-PiCloud-Signature": signature, "Content-Type": "application/json"}, status=202
+    )
+    assert sent.json["status"] == "queued"
+    signed_in.post(path, b"{}", headers={"Content-Type": "application/json"}, status=401)
+    requests = signed_in.get(f"/apps/{slug}/triggers/{trigger}").html.main.text
+    assert "401" in requests
+    rotated = form_to(page, "/rotate-secret").submit(status=200)
+    assert rotated.html.find(id="secret-shown").text not in ("", secret)
+
+
+def test_a_test_mail_is_followed_to_its_execution(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", WORKS)
+    trigger = owner.email_trigger(slug, "greet", inbound_secret="generate")
+    form = form_to(signed_in.get(f"/apps/{slug}/triggers/{trigger['id']}"), "/test")
+    form["subject"] = "A subject of its own"
+    delivery = form.submit(status=303).location
+    eventually(lambda: "delivered" in signed_in.get(delivery).html.h1.text)
+    run = signed_in.get(delivery).html.find(class_="timeline").a["href"]
+    page = signed_in.get(run).html.main.text
+    assert "A subject of its own" in page
+    assert "it came" in page
+    assert "A subject of its own" in signed_in.get(f"/apps/{slug}/executions").html.table.text
+    assert "delivered" in signed_in.get(f"/apps/{slug}/deliveries?state=&kind=email&script=").html.table.text
+
+
+def test_a_dead_letter_shows_the_failing_line_and_is_replayed(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", FAILS)
+    trigger = owner.post(f"/apps/{slug}/triggers/queue", {"script": "greet", "queue": "work", "max_attempts": 1})
+    assert "No dead letters" in signed_in.get(f"/apps/{slug}/dead-letters").text
+    form_to(signed_in.get(f"/apps/{slug}/triggers/{trigger['id']}"), "/test").submit(status=303)
+    eventually(lambda: owner.get(f"/apps/{slug}/dead-letters")["items"])
+    page = signed_in.get(f"/apps/{slug}/dead-letters")
+    assert "no good" in page.html.table.text
+    [letter] = owner.get(f"/apps/{slug}/dead-letters")["items"]
+    run = signed_in.get(f"/apps/{slug}/deliveries/{letter['id']}").html.find(class_="timeline").a["href"]
+    assert "raise ValueError" in signed_in.get(run).html.find(class_="failing").text
+    owner.put(f"/apps/{slug}/scripts/greet", {"source": WORKS})
+    replayed = form_to(page, "/dead-letters/replay").submit(status=200)
+    assert "1 are delivered again" in replayed.text
+    eventually(lambda: "delivered" in signed_in.get(f"/apps/{slug}/deliveries/{letter['id']}").html.h1.text)
+
+
+def test_a_dead_letter_is_discarded(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", FAILS)
+    trigger = owner.post(f"/apps/{slug}/triggers/queue", {"script": "greet", "queue": "work", "max_attempts": 1})
+    owner.post(f"/apps/{slug}/triggers/{trigger['id']}/test", status=202)
+    [letter] = eventually(lambda: owner.get(f"/apps/{slug}/dead-letters")["items"])
+    form_to(signed_in.get(f"/apps/{slug}/dead-letters/{letter['id']}"), "/discard").submit(status=303)
+    assert owner.get(f"/apps/{slug}/dead-letters")["items"] == []
+
+
+def test_filters_stand_in_the_address_and_a_wrong_one_is_said(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    empty = signed_in.get(f"/apps/{slug}/executions?status=&script=&since=2026-01-01T10:00&version=3", status=200)
+    assert "Nothing that ran matches" in empty.text
+    assert "version" in said(signed_in.get(f"/apps/{slug}/executions?version=x", status=422))
+
+
+def test_an_execution_is_tried_out_again_in_the_editor(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", WORKS)
+    owner.route(slug, "GET", "/greet", "greet")
+    signed_in.get(f"/run/{slug}/greet", status=200)
+    [run] = eventually(lambda: owner.get(f"/apps/{slug}/executions")["items"])
+    page = signed_in.get(f"/apps/{slug}/scripts/greet?execution={run['id']}")
+    form = form_to(page, "/greet")
+    assert "/greet" in form["event"].value
+    form.action += "/test"
+    assert "ok" in form.submit(status=200).html.find(attrs={"role": "status"}).text
