@@ -1,0 +1,173 @@
+"""The other pages of an app and of the instance: routes, data, secrets, domains, people, keys, audit, one's account."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from webtest import TestApp
+
+from picloud.domain.kinds import InstanceRole
+from picloud.process import Process
+from picloud.services.users import UserService
+from tests.functional.browsing import PASSWORD, browser, email, form_to, said, signed_in
+from tests.functional.client import Client, unique
+
+__all__ = ["browser", "email", "signed_in"]
+
+HELLO = "def handler(ctx):\n    return {'hello': 'there'}\n"
+
+
+def test_a_route_is_added_called_closed_and_deleted(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    assert "write one first" in signed_in.get(f"/apps/{slug}/routes").html.main.text
+    owner.script(slug, "hello", HELLO)
+    page = signed_in.get(f"/apps/{slug}/routes")
+    form = form_to(page, "/routes")
+    form["path"] = "no slash"
+    assert "path" in said(form.submit(status=422))
+    form["path"], form["script"] = "/hello/{name}", "hello"
+    page = form.submit(status=303).follow()
+    assert f"/run/{slug}/hello/{{name}}" in page.html.find(id="curl-1").text
+    route = owner.get(f"/apps/{slug}/routes")["items"][0]
+    form_to(page, f"/routes/{route['id']}").submit("access", status=303)
+    assert owner.get(f"/apps/{slug}/routes/{route['id']}")["access"] == "key"
+    form_to(page, "/delete").submit(status=303)
+    assert owner.get(f"/apps/{slug}/routes")["items"] == []
+
+
+def test_entries_are_added_changed_and_deleted(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    form = form_to(signed_in.get(f"/apps/{slug}/kv"), "/kv")
+    form["collection"], form["key"], form["value"] = "orders", "a/b c", "{no json"
+    assert "value" in said(form.submit(status=422))
+    form["value"] = '{"n": 1}'
+    page = form.submit(status=303).follow()
+    assert '{"n": 1}' in page.html.table.text
+    page = signed_in.get(page.html.table.tbody.a["href"])
+    form = form_to(page, page.request.path)
+    form["value"] = "[2]"
+    form.submit(status=303)
+    assert owner.get(f"/apps/{slug}/kv/orders/a%2Fb%20c")["value"] == [2]
+    page.forms[next(key for key, each in page.forms.items() if "/delete-kv/" in each.action)].submit(status=303)
+    assert owner.get(f"/apps/{slug}/kv")["items"] == []
+
+
+def test_a_secret_goes_in_and_never_comes_out(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    form = form_to(signed_in.get(f"/apps/{slug}/secrets"), "/secrets")
+    form["name"], form["value"] = "not a name", "hidden-value"
+    refused = form.submit(status=422)
+    assert "hidden-value" not in refused.text
+    form["name"] = "TOKEN"
+    page = form.submit(status=303).follow()
+    assert "TOKEN" in page.html.table.text
+    assert "hidden-value" not in page.text
+    form_to(page, "/TOKEN/delete").submit(status=303)
+    assert owner.get(f"/apps/{slug}/secrets")["items"] == []
+
+
+def test_a_domain_is_added_and_removed(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    form = form_to(signed_in.get(f"/apps/{slug}/domains"), "/domains")
+    form["domain"] = "not a domain"
+    assert said(form.submit(status=422))
+    form["domain"] = domain = f"{unique('shop')}.example.com"
+    page = form.submit(status=303).follow()
+    assert domain in page.html.table.text
+    form_to(page, "/delete").submit(status=303)
+    assert owner.get(f"/apps/{slug}/domains")["items"] == []
+
+
+def test_users_are_made_and_given_roles(signed_in: TestApp, owner: Client) -> None:
+    slug, address = owner.new_app(), f"{unique('ada')}@example.com"
+    form = form_to(signed_in.get("/users"), "/users")
+    form["email"], form["password"] = address, PASSWORD
+    form.submit(status=303)
+    form = form_to(signed_in.get(f"/apps/{slug}/members"), "/members")
+    form["email"] = "nobody@example.com"
+    assert "no user" in said(form.submit(status=422))
+    form["email"], form["role"] = address, "editor"
+    page = form.submit(status=303).follow()
+    assert "editor" in page.html.table.text
+    form_to(page, "/remove").submit(status=303)
+    [user] = [item for item in owner.get("/users?limit=200")["items"] if item["email"] == address]
+    people = signed_in.get("/users?limit=200")
+    form_to(people, f"/users/{user['id']}").submit("disabled", status=303)
+    assert owner.get(f"/users/{user['id']}")["disabled"]
+    form_to(people, f"/users/{user['id']}/delete").submit(status=303)
+    owner.get(f"/users/{user['id']}", status=404)
+
+
+def test_a_key_is_shown_once_and_works(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    form = form_to(signed_in.get("/api-keys"), "/api-keys")
+    form["name"] = "deploy"
+    assert "scopes" in said(form.submit(status=422))
+    form.set("scopes", True, index=0)
+    form["app"] = slug
+    made = form.submit(status=200)
+    key = made.html.find(id="key-shown").text
+    assert Client(owner.app, key).get(f"/apps/{slug}")["slug"] == slug
+    assert key not in signed_in.get("/api-keys").text
+    form_to(made, "/delete").submit(status=303)
+    Client(owner.app, key).get(f"/apps/{slug}", status=401)
+
+
+def test_what_was_done_is_found_in_the_audit(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "hello", HELLO)
+    page = signed_in.get(f"/audit?app={slug}&action=script.create&actor=&target=&since=&until=")
+    assert [row.code.text for row in page.html.table.tbody.find_all("tr")] == ["script.create"]
+
+
+def test_settings_are_changed_and_the_app_deleted(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    form = form_to(signed_in.get(f"/apps/{slug}/settings"), "/settings")
+    form["http_allow"], form["wall_ms"], form["name"] = "api.example.com\nother.example.com", "900", "Renamed"
+    form.submit(status=303)
+    app = owner.get(f"/apps/{slug}")
+    assert (app["name"], app["limits"]) == ("Renamed", {"wall_ms": 900})
+    assert app["http_allow"] == ["api.example.com", "other.example.com"]
+    form["wall_ms"] = "1"
+    assert "wall_ms" in said(form.submit(status=422))
+    form_to(signed_in.get(f"/apps/{slug}/settings"), f"/apps/{slug}/delete").submit(status=303)
+    owner.get(f"/apps/{slug}", status=404)
+
+
+@pytest.fixture
+def stale(signed_in: TestApp, process: Process) -> TestApp:
+    """Signed in a while ago."""
+    with Session(process.engine) as session, session.begin():
+        session.execute(text("UPDATE user_sessions SET authenticated_at = now() - interval '1 hour'"))
+    return signed_in
+
+
+def test_who_signed_in_a_while_ago_shows_the_password_again_for_what_gives_power(stale: TestApp) -> None:
+    form = form_to(stale.get("/api-keys"), "/api-keys")
+    form["name"] = "deploy"
+    form.set("scopes", True, index=0)
+    asked = form.submit(headers={"Referer": "http://localhost/api-keys"}, status=303).follow()
+    again = form_to(asked, "/reauthenticate")
+    again["password"] = "wrong"
+    again = form_to(again.submit(status="4*"), "/reauthenticate")
+    again["password"] = PASSWORD
+    assert again.submit(status=303).location.endswith("/api-keys")
+    form.submit(status=200)
+
+
+def test_a_second_factor_is_set_up_and_removed(browser: TestApp, process: Process) -> None:
+    address = f"{unique('grace')}@example.com"
+    with Session(process.engine) as session, session.begin():
+        UserService(session).create(address, InstanceRole.MEMBER, PASSWORD)
+    form = browser.get("/sign-in").form
+    form["email"], form["password"] = address, PASSWORD
+    form.submit(status=303)
+    page = form_to(browser.get("/account"), "/account/totp").submit(status=200)
+    assert page.html.find(id="totp-secret").text
+    form = form_to(page, "/totp/confirm")
+    form["code"] = "000000"
+    assert said(form.submit(status="4*"))
+    form = form_to(browser.get("/account"), "/account/password")
+    form["password"] = "short"
+    assert said(form.submit(status=422))
+    form["password"] = PASSWORD + "!"
+    assert "changed" in form.submit(status=200).html.main.text
