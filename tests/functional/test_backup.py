@@ -18,14 +18,16 @@ STORE = "/apps/box/kv/notes"
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     server = Serving(tmp_path_factory.mktemp("source"))
-    server.start_and_wait()
-    owner = server.owner
-    owner.post("/apps", {"slug": "box", "name": "Box"})
-    owner.script("box", "tell", READS_SECRET)
-    owner.route("box", "GET", "/tell", "tell")
-    owner.put("/apps/box/secrets/TOKEN", {"value": "opens-only-with-the-key"})
-    yield server
-    server.end()
+    try:
+        server.start_and_wait()
+        owner = server.owner
+        owner.post("/apps", {"slug": "box", "name": "Box"})
+        owner.script("box", "tell", READS_SECRET)
+        owner.route("box", "GET", "/tell", "tell")
+        owner.put("/apps/box/secrets/TOKEN", {"value": "opens-only-with-the-key"})
+        yield server
+    finally:
+        server.end()
 
 
 @pytest.fixture(scope="module")
