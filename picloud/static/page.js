@@ -35,3 +35,16 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" && event.key !== "Tab") delete area.dataset.left;
   if (event.key === "s" && (event.ctrlKey || event.metaKey) && area.form) { event.preventDefault(); area.form.requestSubmit(); }
 });
+
+// What still waits is looked at again, for as long as the page is in view and for a minute at most.
+const waiting = document.querySelector("[data-waits]");
+if (waiting) {
+  const since = Number(new URLSearchParams(location.hash.slice(1)).get("waits")) || Date.now();
+  if (Date.now() - since < 60000) {
+    setTimeout(() => {
+      if (document.hidden) return;
+      history.replaceState(null, "", "#waits=" + since);
+      location.reload();
+    }, Number(waiting.dataset.waits));
+  }
+}

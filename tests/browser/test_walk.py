@@ -1,0 +1,210 @@
+"""An owner's first hour: from the set-up link to a dead letter that is delivered after all, then every page in both colours
+and on a phone."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.watch import Watched
+from tests.functional.serving import Serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, StorageState
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
+GREETS = "def handler(ctx):\n    ctx.log.info('a call', who=ctx.event.kind)\n    return {'hello': 'world'}\n"
+FAILS = "def handler(ctx):\n    name = ctx.event.queue.payload\n    raise ValueError('nobody is called so')\n"
+APP = "/apps/shop"
+
+
+@dataclass
+class Walk:
+    """`pages`: every page that was seen, with a name for its picture."""
+
+    pages: dict[str, str] = field(default_factory=dict)
+    state: "StorageState | None" = None
+
+    def seen(self, name: str, watched: Watched) -> None:
+        self.pages[name] = watched.path
+
+
+@pytest.fixture(scope="module")
+def walk(serving: Serving, chromium: "Browser") -> Iterator[Walk]:
+    """The walk itself: it fails where a step does."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    watched, walk = Watched(context.new_page(), serving.address), Walk()
+    watched.page.set_default_timeout(20_000)
+    for step in (set_up, first_app, first_script, first_route, first_mail, dead_letter, people, own_account):
+        step(watched, walk, serving)
+    walk.state = context.storage_state()
+    assert watched.troubles == []
+    context.close()
+    yield walk
+
+
+def set_up(watched: Watched, walk: Walk, serving: Serving) -> None:
+    [link] = re.findall(r"http://\S+/setup#\S+", serving.output)
+    watched.page.goto(link)
+    assert watched.page.get_by_label("Token of the link").input_value() == link.partition("#")[2]
+    assert "#" not in watched.page.url
+    watched.fill("Email", EMAIL)
+    watched.fill("Password", PASSWORD)
+    watched.press("Make me the owner")
+    watched.fill("Email", EMAIL)
+    watched.fill("Password", PASSWORD)
+    watched.press("Sign in")
+    assert watched.path == "/"
+    walk.seen("overview", watched)
+
+
+def first_app(watched: Watched, walk: Walk, serving: Serving) -> None:
+    watched.page.get_by_role("link", name="Make an app").click()
+    watched.fill("Slug", "shop")
+    watched.press("Make the app")
+    assert watched.path == APP
+    walk.seen("app", watched)
+    walk.pages["apps"] = "/apps"
+
+
+def first_script(watched: Watched, walk: Walk, serving: Serving) -> None:
+    watched.page.get_by_role("link", name="Scripts").click()
+    walk.seen("scripts", watched)
+    watched.page.get_by_role("link", name="New script").click()
+    walk.seen("new-script", watched)
+    watched.fill("Name", "greet")
+    watched.fill("Source", GREETS)
+    watched.press("Make the script")
+    assert watched.path == f"{APP}/scripts/greet"
+    walk.seen("script", watched)
+    watched.press("Run the test")
+    assert watched.page.get_by_role("status").get_by_text("hello").first.is_visible()
+    watched.page.get_by_label("What changed").fill("nothing much")
+    watched.press("Save and activate")
+    watched.page.get_by_role("link", name="version 2").click()
+    walk.seen("versions", watched)
+
+
+def first_route(watched: Watched, walk: Walk, serving: Serving) -> None:
+    watched.page.get_by_role("link", name="Routes", exact=True).click()
+    watched.fill("Path", "/greet")
+    watched.press("Add the route")
+    walk.seen("routes", watched)
+    assert serving.request("/run/shop/greet").json == {"hello": "world"}
+
+
+def first_mail(watched: Watched, walk: Walk, serving: Serving) -> None:
+    watched.page.get_by_role("link", name="Triggers", exact=True).click()
+    walk.seen("triggers", watched)
+    for kind in ("kv", "cron", "dead_letter", "queue", "email"):
+        watched.open(f"{APP}/new-trigger/{kind}")
+        walk.seen(f"new-{kind}-trigger", watched)
+    watched.press("Make the trigger")
+    assert watched.page.locator("#secret-shown").inner_text().startswith("whsec_")
+    watched.page.get_by_role("link", name="Triggers", exact=True).click()
+    watched.page.locator("tbody").get_by_role("link", name=re.compile("^Email")).click()
+    walk.seen("email-trigger", watched)
+    watched.fill("Subject", "The first mail")
+    watched.press("Send the test")
+    watched.page.get_by_role("heading", name="delivered").wait_for()
+    walk.seen("delivery", watched)
+    watched.page.get_by_role("link", name="run of attempt 1").click()
+    assert watched.page.get_by_text("The first mail").first.is_visible()
+    walk.seen("execution", watched)
+    walk.pages |= {"executions": f"{APP}/executions", "deliveries": f"{APP}/deliveries"}
+
+
+def dead_letter(watched: Watched, walk: Walk, serving: Serving) -> None:
+    watched.open(f"{APP}/new-script")
+    watched.fill("Name", "names")
+    watched.fill("Source", FAILS)
+    watched.press("Make the script")
+    watched.open(f"{APP}/new-trigger/queue")
+    watched.page.get_by_label("Script that runs").select_option("names")
+    watched.fill("Queue", "names")
+    watched.page.get_by_text("Attempts, times, priority").click()
+    watched.fill("Attempts at most", "1")
+    watched.press("Make the trigger")
+    walk.seen("queue-trigger", watched)
+    watched.press("Send a sample event")
+    watched.page.get_by_role("heading", name="dead").wait_for()
+    watched.page.get_by_role("link", name="run of attempt 1").click()
+    assert "raise ValueError" in watched.page.locator(".failing").inner_text()
+    walk.seen("failed-execution", watched)
+    watched.page.get_by_role("link", name="Dead letters", exact=True).click()
+    walk.seen("dead-letters", watched)
+    watched.open(f"{APP}/scripts/names")
+    watched.fill("Source", GREETS)
+    watched.press("Save and activate")
+    watched.page.get_by_role("link", name="Dead letters", exact=True).click()
+    watched.page.locator("table").nth(1).get_by_role("link").first.click()
+    watched.press("Replay with the active version")
+    watched.page.get_by_role("heading", name="delivered").wait_for()
+
+
+def people(watched: Watched, walk: Walk, serving: Serving) -> None:
+    watched.open(f"{APP}/kv")
+    watched.fill("Collection", "orders")
+    watched.fill("Key", "1")
+    watched.press("Set it")
+    walk.seen("entries", watched)
+    watched.open(f"{APP}/secrets")
+    watched.fill("Name", "TOKEN")
+    watched.fill("Value", "a hidden one")
+    watched.press("Set it")
+    watched.open("/users")
+    watched.fill("Email", "grace@example.com")
+    watched.press("Make the user")
+    watched.open(f"{APP}/members")
+    watched.fill("Email of the user", "grace@example.com")
+    watched.press("Give the role")
+    for name in ("kv", "kv/orders/1", "secrets", "domains", "members", "settings"):
+        walk.pages[name.replace("/", "-")] = f"{APP}/{name}"
+
+
+def own_account(watched: Watched, walk: Walk, serving: Serving) -> None:
+    watched.open("/api-keys")
+    watched.fill("Name", "deploy")
+    watched.page.get_by_label("script:write").check()
+    watched.press("Make the key")
+    assert watched.page.locator("#key-shown").inner_text().startswith("pic_")
+    for name in ("users", "api-keys", "audit", "account", "reauthenticate"):
+        walk.pages[name] = f"/{name}"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_every_page_is_open_to_all_quiet_and_fits(
+    walk: Walk, serving: Serving, chromium: "Browser", pictures: Path, theme: str, width: int
+) -> None:
+    assert len(walk.pages) > 30
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800},
+        color_scheme=theme,
+        storage_state=walk.state,  # type: ignore[arg-type]
+    )
+    watched, barriers, too_wide = Watched(context.new_page(), serving.address), [], []
+    for name, path in walk.pages.items():
+        watched.open(path)
+        watched.picture(pictures, f"{name}-{theme}-{width}")
+        barriers += watched.barriers()
+        too_wide += [path] if watched.is_too_wide() else []
+    context.close()
+    print(f"The pages' pictures are in {pictures}")  # noqa: T201
+    assert barriers == []
+    assert watched.troubles == []
+    assert too_wide == []
+
+
+def test_pages_for_all_are_open_to_all(serving: Serving, walk: Walk, chromium: "Browser") -> None:
+    context = chromium.new_context(color_scheme="dark")
+    watched = Watched(context.new_page(), serving.address)
+    watched.open("/sign-in")
+    assert watched.barriers() == []
+    assert watched.troubles == []
+    context.close()

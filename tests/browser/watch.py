@@ -1,0 +1,59 @@
+"""A page of the dashboard in Chromium, and whatever goes wrong on it."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+class Watched:
+    """`troubles`: console errors, violations of the page's policy, scripts that threw, requests that leave the box."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.address = address
+        self.troubles: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.troubles.append(f"{page.url}: {error}"))
+        page.on("request", self._request)
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', e => console.error('policy: ' + e.violatedDirective))"
+        )
+
+    def open(self, path: str) -> None:
+        answer = self.page.goto(self.address + path)
+        assert answer is not None
+        assert answer.status == 200, (path, answer.status)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def fill(self, label: str, value: str) -> None:
+        self.page.get_by_label(label, exact=True).fill(value)
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.page.url).path
+
+    def barriers(self) -> list[str]:
+        """What axe-core finds in the way of people."""
+        found = Axe().run(self.page, options=RULES | {"resultTypes": ["violations"]}).response["violations"]
+        return [f"{self.path}: {each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+    def is_too_wide(self) -> bool:
+        """Whether the page as a whole has to be scrolled sideways."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+    def picture(self, folder: Path, name: str) -> None:
+        self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(f"{self.page.url}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:")):
+            self.troubles.append(f"{self.page.url} asks for {request.url}")
