@@ -27,6 +27,7 @@ _QUIET = {
     "bgwriter_lru_maxpages": "0",
     "wal_writer_delay": "10s",
     "jit": "off",
+    "deadlock_timeout": "100ms",  # two runs that wait for each other hold two of the few workers for so long
 }
 _LOCAL = {
     "listen_addresses": "",

@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -19,6 +19,10 @@ from picloud.services.changes import code_changed
 from picloud.services.paging import Page, PageRequest, fetch
 
 HTTP_ALLOW_MAX = 100
+# In the order in which a run's transaction comes to them, and before the app itself: else the two wait for each other.
+_LOCKS = [
+    text(f"SELECT FROM {table} WHERE app_id = :app_id FOR UPDATE") for table in ("kv_entries", "kv_usage", "outbox")
+]
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -75,7 +79,9 @@ class AppService:
         return app
 
     def delete(self, app: App) -> None:
-        """The app with all that it owns."""
+        """The app with all that it owns. Waits for runs that are about to commit."""
+        for lock in _LOCKS:
+            self._session.execute(lock, {"app_id": app.id})
         code_changed(self._session, app.id)
         self._session.delete(app)
         self._session.flush()

@@ -22,3 +22,9 @@ def passes(error: BaseException) -> bool:
         lost = type(cause) is psycopg2.DatabaseError
         return lost or isinstance(cause, psycopg2.OperationalError | psycopg2.InterfaceError)
     return cause.pgcode.startswith(_PASSING_CLASSES) or cause.pgcode in _PASSING
+
+
+def collided(error: BaseException) -> bool:
+    """Whether PostgreSQL ended the transaction because it and others waited for each other."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, psycopg2.Error) and (cause.pgcode or "").startswith("40")

@@ -15,7 +15,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from picloud.domain import errors
 from picloud.domain.errors import PicloudError
 from picloud.sandbox_pool.executor import ExecutorGone
-from picloud.services.trouble import passes
+from picloud.services.trouble import collided, passes
 
 INBOUND = "/api/v1/email-inbound/"
 MEDIA_TYPE = "application/problem+json"
@@ -95,6 +95,8 @@ def as_error(exception: Exception, request: Request) -> PicloudError:
         return errors.Conflict("It, or what it belongs to, was changed or removed meanwhile.", code="changed_meanwhile")
     if isinstance(exception, ExecutorGone):
         return errors.Unavailable("The sandbox can't start a worker.", code="no_worker")
+    if collided(exception):
+        return errors.Unavailable("Others changed the same at the same time.", retry_after_s=1, code="collided")
     if passes(exception):
         return errors.Unavailable("The database is away.", code="database_away")
     return PicloudError("The request failed for a reason that the log tells under this request's id.")
