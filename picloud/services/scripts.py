@@ -3,14 +3,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from picloud.domain.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, invalid
 from picloud.domain.kinds import ScriptKind
 from picloud.domain.limits import checked
-from picloud.models import App, Outbox, Route, Script, ScriptVersion, Trigger
+from picloud.models import App, DeadLetter, Outbox, Route, Script, ScriptVersion, Trigger
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.changes import code_changed
@@ -87,14 +87,18 @@ class ScriptService:
         return self._activate(script, number)
 
     def delete(self, script: Script) -> None:
-        """Raises Conflict when a route, a trigger or a waiting delivery needs it."""
+        """Raises Conflict when a route, a trigger, a waiting delivery or an open dead letter needs it."""
         for what, model in (("routes", Route), ("triggers", Trigger), ("waiting deliveries", Outbox)):
-            count = self._session.scalar(select(func.count()).where(model.script_id == script.id))
-            if count:
-                raise Conflict(f"The script {script.name!r} is used by {what} ({count}). Remove them first.")
+            self._none(script, what, model.script_id == script.id)
+        self._none(script, "dead letters", DeadLetter.script_id == script.id, DeadLetter.state == "dead")
         code_changed(self._session, self._app.id)
         self._session.delete(script)
         self._session.flush()
+
+    def _none(self, script: Script, what: str, *needs_it: ColumnElement[bool]) -> None:
+        count = self._session.scalar(select(func.count()).where(*needs_it))
+        if count:
+            raise Conflict(f"The script {script.name!r} is used by {what} ({count}). Remove them first.")
 
     def _activate(self, script: Script, number: int) -> Script:
         script.active_version = number
