@@ -2,6 +2,7 @@ import re
 from uuid import UUID
 
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey, UnsealError
@@ -34,6 +35,9 @@ class SecretService:
             raise invalid("/name", "has to be 1 to 100 of A-Z, a-z, 0-9 and _, and not to start with a digit")
         if not 1 <= len(value.encode()) <= VALUE_MAX_BYTES:
             raise invalid("/value", f"has to have 1 to {VALUE_MAX_BYTES} bytes")
+        # The value is bound to the row's id, so the row comes first: of several who make it at once, all go on with one.
+        row = insert(Secret).values(id=uuid7(), app_id=self._app_id, name=name, sealed=b"")
+        self._session.execute(row.on_conflict_do_nothing())
         secret = self._find(name) or Secret(id=uuid7(), app_id=self._app_id, name=name)
         secret.sealed = seal(self._session, self._master_key, value.encode(), bound_to=binding(secret.id, self._app_id))
         secret.updated_at = func.now()
