@@ -9,9 +9,9 @@ from webtest import TestApp
 from picloud.domain.access import Scope
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
+from tests.functional.bench import Bench
 from tests.functional.client import ADMIN, Client, check_problem, eventually
 from tests.functional.conftest import make_key
-from tests.functional.test_effects import Bench
 
 
 def test_no_handler_and_no_record_sees_a_caller_s_key(owner: Client, app: TestApp) -> None:
@@ -188,3 +188,59 @@ return kinds""",
     assert listed["state"] == "dead"
     assert listed["trace_id"] == read["trace_id"]
     assert bench.value("k") == "\x00"
+
+
+SLOWLY = "x = 0\nfor i in range(200_000):\n    x += i\n"
+"""Some 20 ms of work between two changes."""
+
+
+def test_an_app_is_deleted_while_its_deliveries_run(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.script("work", f"ctx.kv('c').incr('n')\n{SLOWLY}")
+    bench.trigger("queue", script="work", queue="q")
+    bench.route("send", "for i in range(100):\n    ctx.queue('q').send(i)")
+    bench.call("send", status=204)
+    eventually(lambda: bench.value("n"))
+    owner.delete(f"/apps/{bench.slug}", status=204)
+    owner.get(f"/apps/{bench.slug}", status=404)
+
+
+def test_a_script_with_open_dead_letters_stays(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.script("work", "ctx.fail('no')")
+    trigger = bench.trigger("queue", script="work", queue="q")
+    bench.route("send", "ctx.queue('q').send(1)")
+    bench.call("send", status=204)
+    [letter] = eventually(lambda: owner.get(f"/apps/{bench.slug}/dead-letters")["items"])
+    owner.delete(f"/apps/{bench.slug}/triggers/{trigger['id']}")
+    refused = owner.delete(f"/apps/{bench.slug}/scripts/work", status=409)
+    assert "dead letters (1)" in refused["detail"]
+    owner.delete(f"/apps/{bench.slug}/dead-letters/{letter['id']}")
+    owner.delete(f"/apps/{bench.slug}/scripts/work")
+
+
+def test_runs_that_wait_for_each_other_are_not_an_outage(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.route("it", f"first, second = ctx.event.http.json\nctx.kv('c').incr(first)\n{SLOWLY}ctx.kv('c').incr(second)")
+
+    def call(n: int) -> Any:
+        both = ["a", "b"] if n % 2 else ["b", "a"]
+        return app.post_json(f"/run/{bench.slug}/it", both, status="*", expect_errors=True)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(call, range(40)))
+    done = sum(answer.status_int == 204 for answer in answers)
+    assert {answer.json["code"] for answer in answers if answer.status_int != 204} == {"collided"}
+    assert (bench.value("a"), bench.value("b")) == (done, done)
+
+
+def test_a_secret_put_by_many_at_once(owner: Client, app: TestApp) -> None:
+    slug = owner.new_app()
+
+    def put(n: int) -> int:
+        path = f"{ADMIN}/apps/{slug}/secrets/S"
+        status: int = app.put_json(path, {"value": str(n)}, headers=owner.headers, status="*").status_int
+        return status
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(put, range(16))) == {200}
