@@ -281,4 +281,4 @@ def test_commands_work_while_nothing_is_served(stopped: Serving) -> None:
 
 def test_a_refusal_is_all_that_is_said(tmp_path: Path) -> None:
     done = Serving(tmp_path).run("serve", "--listen", "nonsense")
-    assert done.stderr == "picloud: 'nonsense' is not HOST:PORT\n"
+    assert done.stderr == "picloud: 'nonsense' is not HOST:PORT and not unix:PATH\n"
