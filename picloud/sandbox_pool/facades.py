@@ -96,6 +96,8 @@ def _wraps(wrapped: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     """
 
     def decorate(wrapper: Callable[..., Any]) -> Callable[..., Any]:
+        if not (isinstance(wrapper, types.FunctionType) and "_getattr_" in getattr(wrapper, "__builtins__", ())):
+            guarded_write(wrapper)  # what isn't a handler's own would be seen changed by the next event
         return functools.update_wrapper(wrapper, wrapped, assigned=("__name__", "__qualname__", "__doc__"), updated=())
 
     return decorate

@@ -8,6 +8,7 @@ from picloud.sandbox_pool.interrupts import MESSAGES, ControlRequest, LimitHit
 
 MAX_MESSAGE = 2_000
 MAX_FRAMES = 24
+MAX_NAME = 200
 
 
 def describe(error: BaseException, sources: Mapping[str, str], memory_bytes: int) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def describe(error: BaseException, sources: Mapping[str, str], memory_bytes: int
     return {
         "status": status,
         "error": {
-            "type": type(error).__name__[:200],
+            "type": type(error).__name__[:MAX_NAME],
             "message": message,
             "script": script,
             "line": line,
@@ -37,7 +38,7 @@ def describe(error: BaseException, sources: Mapping[str, str], memory_bytes: int
 def _message(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:
+    except BaseException:  # its own code may raise what ends a run
         text = "(its message can't be shown)"
     return text[:MAX_MESSAGE].encode("utf-8", "replace").decode()
 
@@ -56,7 +57,7 @@ def _places(trace: TracebackType | None, sources: Mapping[str, str]) -> list[tup
 def _text(error: BaseException, message: str, places: list[tuple[str, int, str]], sources: Mapping[str, str]) -> str:
     lines = list(_lines(places, sources))
     heading = ["Traceback (most recent call last):"] if lines else []
-    return "\n".join([*heading, *lines, f"{type(error).__name__}: {message}"])
+    return "\n".join([*heading, *lines, f"{type(error).__name__[:MAX_NAME]}: {message}"])
 
 
 def _lines(places: list[tuple[str, int, str]], sources: Mapping[str, str]) -> Iterator[str]:
@@ -67,7 +68,7 @@ def _lines(places: list[tuple[str, int, str]], sources: Mapping[str, str]) -> It
             yield f"  … {left_out} more calls …"
         if half <= index < half + left_out:
             continue
-        yield f'  File "{script}", line {line}, in {function}'
+        yield f'  File "{script}", line {line}, in {function[:MAX_NAME]}'
         text = sources[script].splitlines()
         if 0 < line <= len(text):
             yield f"    {text[line - 1].strip()[:200]}"

@@ -5,6 +5,7 @@ safety rests on (that is `confinement`). Names are compared as exact `str`: a su
 """
 
 import operator
+from abc import ABCMeta
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta, timezone
@@ -69,6 +70,8 @@ def check_name(ob: object, name: object) -> str:
     if name in UNREADABLE or (type(ob) is GeneratorType and name not in _GENERATOR_METHODS):
         raise AttributeError(f"{name!r} is not available here")
     if isinstance(ob, HIDDEN_TYPES) or (name == "obj" and isinstance(ob, AttributeError)):
+        raise AttributeError(f"{name!r} is not available here")
+    if name == "register" and isinstance(ob, ABCMeta):  # it would change isinstance() for the next event
         raise AttributeError(f"{name!r} is not available here")
     return name
 

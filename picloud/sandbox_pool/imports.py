@@ -88,7 +88,9 @@ class Importer:
             raise ImportError(f"there is no module {name!r}; {module_hint(name, frozenset(self._codes))}")
         self._loading.append(name)
         namespace = self._globals_for(name)
-        exec(self._codes[name], namespace)  # noqa: S102
-        self._loading.pop()
+        try:
+            exec(self._codes[name], namespace)  # noqa: S102
+        finally:
+            self._loading.pop()
         module = self._loaded[name] = AppModule(name, namespace)
         return module

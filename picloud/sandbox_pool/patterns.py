@@ -7,7 +7,7 @@ from RestrictedPython.transformer import RestrictingNodeTransformer
 
 from picloud.sandbox_pool.guards import UNREADABLE
 
-_OTHERS = UNREADABLE | {"format", "format_map", "obj"}
+_OTHERS = UNREADABLE | {"format", "format_map", "obj", "register"}
 """What `guarded_getattr` replaces, or refuses for some objects alone: a pattern can't know which it will meet."""
 
 

@@ -101,6 +101,7 @@ class HandlerPolicy(PatternPolicy):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         if node.value is None:
+            self.visit(node.target)
             kept: ast.stmt = ast.Pass()
         else:
             kept = ast.Assign(targets=[node.target], value=node.value)

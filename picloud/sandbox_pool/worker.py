@@ -103,41 +103,41 @@ class Worker:
 
     def _run(self, body: bytes) -> None:
         alarm = self._alarm
+        namespace: dict[str, Any] = {}
         try:
             alarm.armed = True
             try:
-                kind, answer = self._answer(body)
+                kind, answer = self._answer(body, namespace)
             finally:
                 alarm.armed = False
         except BaseException as error:
             if isinstance(error, MemoryError):
+                namespace.clear()
                 _BALLAST.clear()
             kind, answer = Kind.FAILED, self._failed(error)
+        _forget(namespace)
         if is_spent():
             self._channel.send(Kind.SPENT, b"")
         self._channel.send(kind, answer)
 
-    def _answer(self, body: bytes) -> tuple[Kind, bytes]:
+    def _answer(self, body: bytes, namespace: dict[str, Any]) -> tuple[Kind, bytes]:
         started = time.monotonic()
         limits = self._alarm.limits
         log = Log(self._channel, limits, started)
         call = HostCaller(self._channel, limits["host_bytes"])
         event = decode_event(body, call)
         ctx = Context(event, log, call, self._context, started + limits["wall_ms"] / 1000)
-        namespace = self._fresh_globals(log)
-        try:
-            exec(self._codes[self._entry], namespace)  # noqa: S102
-            handler = namespace.get("handler")
-            if not callable(handler):
-                raise NameError(f"the script {self._entry!r} has no function handler(ctx)")
-            value = ctx._returned(handler(ctx))
-            if event.get("kind") != "http":
-                return Kind.RESULT, encode_result(value, limits["output_bytes"])
-            head, content = encode_response(value, limits["output_bytes"])
-            head_bytes = json.dumps(head, ensure_ascii=False).encode()
-            return Kind.RESPONSE, HEADER.pack(len(head_bytes), 0) + head_bytes + content
-        finally:
-            namespace.clear()
+        namespace |= self._fresh_globals(log)
+        exec(self._codes[self._entry], namespace)  # noqa: S102
+        handler = namespace.get("handler")
+        if not callable(handler):
+            raise NameError(f"the script {self._entry!r} has no function handler(ctx)")
+        value = ctx._returned(handler(ctx))
+        if event.get("kind") != "http":
+            return Kind.RESULT, encode_result(value, limits["output_bytes"])
+        head, content = encode_response(value, limits["output_bytes"])
+        head_bytes = json.dumps(head, ensure_ascii=False).encode()
+        return Kind.RESPONSE, HEADER.pack(len(head_bytes), 0) + head_bytes + content
 
     def _fresh_globals(self, log: Log) -> dict[str, Any]:
         """The globals of the entry script; modules get their own, with the same builtins."""
@@ -164,6 +164,16 @@ class Worker:
         inner = code.co_consts if code is not None else ()
         lines = (c.co_firstlineno for c in inner if isinstance(c, CodeType) and c.co_name == "handler")
         return next(lines, None)
+
+
+def _forget(namespace: dict[str, Any]) -> None:
+    """Frees all that an event made, now: a generator that was left suspended runs its `finally` when it is freed, and
+    would do so in the middle of the next event."""
+    namespace.clear()
+    _BUILTINS.pop("print", None)
+    _BUILTINS.pop("__import__", None)
+    while gc.collect():
+        pass
 
 
 def main(sock: socket.socket) -> None:

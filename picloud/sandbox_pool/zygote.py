@@ -17,7 +17,7 @@ import sys
 import warnings
 from typing import Any
 
-from picloud.sandbox_pool import libc, worker, zones
+from picloud.sandbox_pool import libc, shared_caches, worker, zones
 from picloud.sandbox_pool.confinement import Confinement, Size
 from picloud.sandbox_pool.namespaces import drop_root, empty_root, enter_without_pids
 from picloud.sandbox_pool.rehearsal import rehearse
@@ -34,6 +34,7 @@ def prepare() -> None:
     would write to every object, and so split the memory of those that share it."""
     warnings.simplefilter("ignore")  # there is nowhere to show one
     zones.load()
+    shared_caches.guard()
     rehearse()
     with contextlib.suppress(OSError):  # of a machine that isn't known: `Confinement` will say so
         program(os.uname().machine)

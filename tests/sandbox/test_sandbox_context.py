@@ -195,6 +195,19 @@ def test_modules_that_cannot_be_imported(run: RunScript, modules: dict[str, str]
     assert message in outcome.error.message
 
 
+def test_a_module_that_fails_says_so_again(run: RunScript) -> None:
+    source = """
+def handler(ctx):
+    for _ in range(2):
+        try:
+            import tools
+        except ZeroDivisionError as error:
+            said = str(error)
+    return said
+"""
+    assert result(run(source, modules={"tools": "1 / 0"})) == "division by zero"
+
+
 def test_an_error_in_a_module_is_shown_there(run: RunScript) -> None:
     modules = {"tools": "def f():\n    return [][1]"}
     outcome = run("import tools\ndef handler(ctx):\n    return tools.f()", modules=modules)

@@ -65,6 +65,43 @@ def test_raising_is_an_error_with_line_and_traceback(run: RunScript) -> None:
     ]
 
 
+def test_an_exception_is_told_by_the_script_s_own_words(run: RunScript) -> None:
+    source = """
+WORDS = "out of"
+class Missing(Exception):
+    def __str__(self):
+        return f"{WORDS} {self.args[0]}"
+def handler(ctx):
+    raise Missing("stock")
+"""
+    outcome = run(source)
+    assert outcome.error is not None
+    assert outcome.error.message == "out of stock"
+
+
+@pytest.mark.parametrize("ending", ["ctx.abort(400)", "raise ValueError()", "raise self"])
+def test_an_exception_that_has_no_words(run: RunScript, ending: str) -> None:
+    source = f"""
+def handler(ctx):
+    class Mute(Exception):
+        def __str__(self):
+            {ending}
+    raise Mute()
+"""
+    outcome = run(source)
+    assert outcome.status is Status.error
+    assert outcome.error is not None
+    assert outcome.error.message == "(its message can't be shown)"
+
+
+def test_long_names_are_cut(run: RunScript) -> None:
+    name = "n" * 5_000
+    outcome = run(f"def {name}(n):\n    return {name}(n + 1)\n\ndef handler(ctx):\n    return {name}(0)")
+    assert outcome.status is Status.error
+    assert outcome.error is not None
+    assert outcome.error.type == "RecursionError"
+
+
 def test_deep_recursion_is_an_error(run: RunScript) -> None:
     outcome = run("def f(n):\n    return f(n + 1)\ndef handler(ctx):\n    return f(0)")
     assert outcome.status is Status.error

@@ -180,6 +180,13 @@ ESCAPES = {
     "an enum's metaclass": ENUM + body("return type(E)"),
     "an enum's insides": ENUM + body("return E._by_name"),
     "a dataclass of an enum": DATA + ENUM + body("return dataclass(E)"),
+    "a field that is the class": DATA
+    + "class D:\n    secret = 1\n@dataclass\nclass C:\n    __class__: type\n"
+    + body("return C(D).secret"),
+    "a field that is the attributes": DATA
+    + "@dataclass\nclass C:\n    __dict__: dict\n"
+    + body("return C({'a': 1}).a"),
+    "a change of an abstract class": "from collections import ChainMap\n" + body("return ChainMap.register(int)"),
     "a change of all enums": "from enum import Enum\n" + body("Enum.name = 1"),
     "a change of a hint": "import typing\n" + body("typing.Any.x = 1"),
     "a hint's register": "from collections.abc import Iterable\n" + body("return Iterable.register(int)"),
@@ -192,6 +199,8 @@ ESCAPES = {
     "a pattern reads an error's object": body(
         "try:\n    [].x\nexcept AttributeError as e:\n    match e:\n        case AttributeError(obj=o):\n            return o"
     ),
+    "a pattern reads register": "import collections\n"
+    + body("match 1:\n    case collections.ChainMap.register:\n        return 1"),
     "a pattern reads a class": body("match 1:\n    case object(__class__=c):\n        return c"),
     "a dotted pattern": body("match 1:\n    case handler.__globals__.x:\n        return 1"),
     "a dotted class": body("match 1:\n    case handler.__class__():\n        return 1"),
