@@ -46,6 +46,10 @@ class _HostFailed(Exception):
         self.error = error
 
 
+class _CallsGoOn(ProtocolError):
+    """The worker takes no no for an answer: to refuse costs more CPU here than to ask costs it there."""
+
+
 class Run:
     """One event in one worker. `spent` says afterwards that the worker must not be given another."""
 
@@ -76,6 +80,8 @@ class Run:
             self._hard(expired.status)
         except FrameTooLarge as error:
             self._hard(Status.output if error.kind in _COUNTED else Status.protocol, str(error))
+        except _CallsGoOn as error:
+            self._hard(Status.output, str(error))
         except (ProtocolError, msgspec.DecodeError) as error:
             self._hard(Status.protocol, str(error))
         except (EOFError, OSError):
@@ -131,6 +137,8 @@ class Run:
             self._log(body)
         elif kind == Kind.CALL:
             self._call(body)
+        elif self.spent:
+            raise ProtocolError("spent twice")
         else:
             self.spent = True
 
@@ -164,9 +172,12 @@ class Run:
         limits = self._job.limits
         self._calls += 1
         self._call_bytes += len(body)
-        call = frames.decode_call(body)
+        used = max(self._calls / limits.host_calls, self._call_bytes / limits.host_bytes)
+        if used > _CALLS_ANSWERED:
+            raise _CallsGoOn(f"calls after its {limits.host_calls} calls or {limits.host_bytes} bytes were used up")
+        call = frames.decode_call(body) if used <= 1 else None
         try:
-            if self._calls > limits.host_calls or self._call_bytes > limits.host_bytes:
+            if call is None:
                 raise HostError("QuotaExceeded", f"more than {limits.host_calls} calls or {limits.host_bytes} bytes")
             if self._host is None:
                 raise HostError("NotImplementedError", f"{call.verb} is not available here")
@@ -186,6 +197,8 @@ class Run:
         outcome.error = ErrorInfo(_HARD_TYPES.get(status, "WorkerError"), message)
 
 
+_CALLS_ANSWERED = 2
+"""Up to how many times its quota of host calls a run is answered: with refusals, beyond the first."""
 _COUNTED = frozenset({Kind.LOG, Kind.RESULT, Kind.RESPONSE})
 _HARD_TYPES = dict.fromkeys((Status.cpu, Status.wall, Status.output), "LimitHit")
 

@@ -76,11 +76,19 @@ class CompiledFrame(Struct, forbid_unknown_fields=True):
 
 
 _decode_json = msgspec.json.Decoder().decode
-decode_log = msgspec.json.Decoder(LogFrame).decode
+_decode_log = msgspec.json.Decoder(LogFrame).decode
 _decode_call = msgspec.json.Decoder(CallFrame).decode
 decode_failed = msgspec.json.Decoder(FailedFrame).decode
 decode_compiled = msgspec.json.Decoder(CompiledFrame).decode
 _decode_head = msgspec.json.Decoder(ResponseHead).decode
+
+
+def decode_log(body: bytes) -> LogFrame:
+    """Raises ProtocolError, msgspec.DecodeError."""
+    try:
+        return _decode_log(body)
+    except RecursionError:
+        raise ProtocolError("a log entry with fields that are nested too deeply") from None
 
 
 def decode_call(body: bytes) -> CallFrame:

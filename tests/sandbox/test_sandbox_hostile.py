@@ -26,6 +26,13 @@ from picloud.sandbox_pool.words import words
 from tests.sandbox.kit import RunScript, make_job
 
 RAW = "import socket, struct\ndef handler(ctx):\n    send = worker._channel._sock.sendall\n"
+DRAIN = """
+        try:
+            while worker._channel._sock.recv(1 << 20, socket.MSG_DONTWAIT):
+                pass
+        except BlockingIOError:
+            pass
+"""
 FRAME = "    send(struct.pack('!IB', len(body), kind) + body)\n"
 
 
@@ -50,6 +57,7 @@ def sends(raw_run: RunScript, kind: int, body: bytes, **options: Any) -> Outcome
         (Kind.LOG, b'{"level":"info","message":"","fields":{},"at_ms":1e400}'),
         (Kind.LOG, b'{"level":"info","message":"","fields":{},"at_ms":0,"app":"another"}'),
         (Kind.LOG, b'{"level":"info","message":"\\ud800","fields":{},"at_ms":0}'),
+        (Kind.LOG, b'{"level":"info","message":"","fields":{"a":' + b"[" * 20_000 + b"]" * 20_000 + b'},"at_ms":0}'),
         (Kind.CALL, b'{"verb":"kv.get","args":{},"app":"another"}'),
         (Kind.CALL, b'{"verb":"../../x","args":{}}'),
         (Kind.CALL, b'{"verb":"kv.get\\n","args":{}}'),
@@ -91,12 +99,35 @@ def test_flooding_with_frames_ends(raw_run: RunScript) -> None:
     assert len(outcome.logs) <= Limits().log_lines
 
 
-def test_flooding_with_calls_ends(raw_run: RunScript) -> None:
-    body = b'{"verb":"kv.get","args":{}}'
-    source = f"{RAW}    kind, body = {Kind.CALL}, {body!r}\n    while True:\n    {FRAME}"
-    outcome = raw_run(source, lambda verb, args: 1, limits=Limits(wall_ms=500))
-    assert outcome.status in (Status.wall, Status.cpu)
-    assert outcome.wall_ms < 2_000
+@pytest.mark.parametrize(
+    "body", [b'{"verb":"kv.get","args":{}}', b'{"verb":"kv.get","args":{"a":[' + b"{}," * 200_000 + b"1]}}"]
+)
+def test_flooding_with_calls_ends(raw_run: RunScript, body: bytes) -> None:
+    """Refusing costs the trusted side more CPU than asking costs the worker."""
+    asked: list[str] = []
+    source = f"{RAW}    kind, body = {Kind.CALL}, b'' + {body!r}\n    while True:\n    {FRAME}{DRAIN}"
+    outcome = raw_run(source, lambda verb, args: asked.append(verb), limits=Limits(cpu_ms=5_000))
+    assert outcome.status is Status.output
+    assert len(asked) <= Limits().host_calls
+
+
+def test_a_handler_that_is_refused_for_its_quota_goes_on(run: RunScript) -> None:
+    source = """
+def handler(ctx):
+    refused = 0
+    for _ in range(15):
+        try:
+            ctx.kv("a").delete("b")
+        except RuntimeError:
+            refused += 1
+    return refused
+"""
+    assert run(source, lambda verb, args: True, limits=Limits(host_calls=10)).result == b"5"
+
+
+def test_spent_is_said_once(raw_run: RunScript) -> None:
+    source = f"{RAW}    kind, body = {Kind.SPENT}, b''\n    while True:\n    {FRAME}"
+    assert raw_run(source).status is Status.protocol
 
 
 def test_a_dripping_frame_does_not_stretch_the_wall_limit(raw_run: RunScript) -> None:
