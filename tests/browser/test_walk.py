@@ -2,19 +2,23 @@
 and on a phone."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.watch import Watched
 from tests.functional.serving import Serving
+
+pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
+pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
+
+from tests.browser.watch import Watched, chromium  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, StorageState
 
+__all__ = ["chromium"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
@@ -35,7 +39,7 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(serving: Serving, chromium: "Browser") -> Iterator[Walk]:
+def walk(serving: Serving, chromium: "Browser") -> Walk:
     """The walk itself: it fails where a step does."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     watched, walk = Watched(context.new_page(), serving.address), Walk()
@@ -45,7 +49,7 @@ def walk(serving: Serving, chromium: "Browser") -> Iterator[Walk]:
     walk.state = context.storage_state()
     assert watched.troubles == []
     context.close()
-    yield walk
+    return walk
 
 
 def set_up(watched: Watched, walk: Walk, serving: Serving) -> None:
@@ -195,7 +199,7 @@ def test_every_page_is_open_to_all_quiet_and_fits(
         barriers += watched.barriers()
         too_wide += [path] if watched.is_too_wide() else []
     context.close()
-    print(f"The pages' pictures are in {pictures}")  # noqa: T201
+    print(f"The pages' pictures are in {pictures}")
     assert barriers == []
     assert watched.troubles == []
     assert too_wide == []
