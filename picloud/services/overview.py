@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from picloud.domain.ids import lower_bound
@@ -21,6 +22,28 @@ _QUEUE = text("""
 """)
 _DEAD = text("""
     SELECT count(*) FROM dead_letters WHERE state = 'dead' AND (:everything OR app_id = ANY (:app_ids))
+""")
+_FAILURES = text("""
+    SELECT x.id, a.slug, x.script, x.status, x.started_at, x.error ->> 'message' AS message
+    FROM executions x JOIN apps a ON a.id = x.app_id
+    WHERE x.id >= :since AND x.status <> 'ok' AND (:everything OR x.app_id = ANY (:app_ids))
+    ORDER BY x.id DESC LIMIT 5
+""")
+_CRONS = text("""
+    SELECT t.id, a.slug, s.name AS script, c.schedule, c.next_at
+    FROM cron_trigger_details c
+    JOIN triggers t ON t.id = c.trigger_id
+    JOIN scripts s ON s.id = t.script_id
+    JOIN apps a ON a.id = t.app_id
+    WHERE t.enabled AND c.next_at IS NOT NULL AND (:everything OR t.app_id = ANY (:app_ids))
+    ORDER BY c.next_at LIMIT 5
+""")
+_STEPS = text("""
+    SELECT EXISTS (SELECT FROM apps WHERE :everything OR id = ANY (:app_ids)) AS app,
+           EXISTS (SELECT FROM scripts WHERE :everything OR app_id = ANY (:app_ids)) AS script,
+           EXISTS (SELECT FROM routes WHERE :everything OR app_id = ANY (:app_ids))
+           OR EXISTS (SELECT FROM triggers WHERE :everything OR app_id = ANY (:app_ids)) AS cause,
+           EXISTS (SELECT FROM executions WHERE :everything OR app_id = ANY (:app_ids)) AS run
 """)
 
 
@@ -48,3 +71,16 @@ class OverviewService:
         queue = self._session.execute(_QUEUE, self._scope).one()
         dead = self._session.execute(_DEAD, self._scope).scalar_one()
         return Figures(runs.runs, runs.failed, runs.p95_ms, queue.waiting, queue.oldest_s, dead)
+
+    def failures(self, now: datetime) -> Sequence[Row[Any]]:
+        """The last five of a day: `id`, `slug`, `script`, `status`, `started_at`, `message`."""
+        since = {"since": lower_bound(now - timedelta(days=1))}
+        return self._session.execute(_FAILURES, since | self._scope).all()
+
+    def crons(self) -> Sequence[Row[Any]]:
+        """The next five: `id` of the trigger, `slug`, `script`, `schedule`, `next_at`."""
+        return self._session.execute(_CRONS, self._scope).all()
+
+    def steps(self) -> Row[Any]:
+        """What a newcomer has done: `app`, `script`, `cause` (a route or a trigger), `run`."""
+        return self._session.execute(_STEPS, self._scope).one()

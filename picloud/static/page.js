@@ -1,4 +1,5 @@
 // Comforts only: every page works without them.
+document.querySelectorAll("nav [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 40; });
 document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

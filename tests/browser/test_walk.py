@@ -13,7 +13,7 @@ from tests.functional.serving import Serving
 pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
 
-from tests.browser.watch import Watched, chromium  # noqa: E402
+from tests.browser.watch import Watched, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, StorageState

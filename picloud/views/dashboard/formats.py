@@ -7,6 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from picloud.domain.clock import rfc3339
+
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -52,12 +54,16 @@ def size(value: float | None) -> str:
 
 def pretty(value: Any) -> str:
     """JSON for people."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_text)
 
 
 def compact(value: Any) -> str:
     """JSON in one line."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(value, ensure_ascii=False, default=_text)
+
+
+def _text(value: Any) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)
 
 
 def due(moment: datetime | str) -> str | Markup:

@@ -13,4 +13,13 @@ def overview(request: Request) -> Response:
     mine = apps.index(request)["items"]
     everything = request.identity.may(Capability.APP_READ)
     service = OverviewService(request.db, None if everything else [app["id"] for app in mine])
-    return draw(request, "overview", figures=service.figures(runtime(request).clock()), apps=mine)
+    now = runtime(request).clock()
+    return draw(
+        request,
+        "overview",
+        figures=service.figures(now),
+        failures=service.failures(now),
+        crons=service.crons(),
+        steps=service.steps(),
+        apps=mine,
+    )
