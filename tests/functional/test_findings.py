@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from webtest import TestApp
 
 from picloud.domain.access import Scope
@@ -194,7 +195,9 @@ SLOWLY = "x = 0\nfor i in range(200_000):\n    x += i\n"
 """Some 20 ms of work between two changes."""
 
 
-def test_an_app_is_deleted_while_its_deliveries_run(owner: Client, app: TestApp) -> None:
+def test_an_app_is_deleted_while_its_deliveries_run(
+    owner: Client, app: TestApp, caplog: pytest.LogCaptureFixture
+) -> None:
     bench = Bench(owner, app)
     bench.script("work", f"ctx.kv('c').incr('n')\n{SLOWLY}")
     bench.trigger("queue", script="work", queue="q")
@@ -203,6 +206,7 @@ def test_an_app_is_deleted_while_its_deliveries_run(owner: Client, app: TestApp)
     eventually(lambda: bench.value("n"))
     owner.delete(f"/apps/{bench.slug}", status=204)
     owner.get(f"/apps/{bench.slug}", status=404)
+    assert "deadlock" not in caplog.text
 
 
 def test_a_script_with_open_dead_letters_stays(owner: Client, app: TestApp) -> None:
