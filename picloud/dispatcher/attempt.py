@@ -5,6 +5,7 @@ import random
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -140,7 +141,7 @@ class Attempter:
         return RunResult(uuid7(), claimed.app_id, claimed.script_id, name, 0, datetime.now(UTC), outcome)
 
 
-def _refusal(claimed: Claimed) -> dict[str, str] | None:
+def _refusal(claimed: Claimed) -> dict[str, Any] | None:
     """Why the delivery is dead without a further run."""
     if claimed.attempts.attempt > claimed.attempts.max_attempts:
         return LOST

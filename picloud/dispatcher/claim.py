@@ -18,7 +18,12 @@ _PAYLOAD = "SELECT payload::text FROM events WHERE id = :id"
 
 _uuid = lru_cache(maxsize=4096)(UUID)
 
-LOST = {"type": "Lost", "message": "The node that ran it died or was away for longer than its lease."}
+LOST = {
+    "type": "Lost",
+    "message": "The node that ran it died or was away for longer than its lease.",
+    "line": None,
+    "traceback": "",
+}
 
 
 @dataclass(slots=True, eq=False)

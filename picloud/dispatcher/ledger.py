@@ -18,7 +18,12 @@ from picloud.services.trouble import passes
 
 log = logging.getLogger(__name__)
 
-_UNSTORABLE = {"type": "RecordError", "message": "What the run returned, logged or raised could not be stored."}
+_UNSTORABLE = {
+    "type": "RecordError",
+    "message": "What the run returned, logged or raised could not be stored.",
+    "line": None,
+    "traceback": "",
+}
 _UNSTORABLE_PAUSE_S = 30.0
 
 

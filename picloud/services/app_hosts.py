@@ -35,7 +35,7 @@ class AppHosts:
             query = select(AppDomain.domain, App.slug).join(App, App.id == AppDomain.app_id)
             try:
                 with self._engine.connect() as connection:
-                    self._slugs = dict(connection.execute(query).tuples().all())
+                    self._slugs = {row.domain: row.slug for row in connection.execute(query)}
             except SQLAlchemyError:
                 return
             self._generation = generation

@@ -79,6 +79,7 @@ def test_the_deliveries_of_a_node_that_is_gone_are_due_at_once(world: World) -> 
     assert statuses(world, delivery) == [(1, "lost"), (2, "ok")]
     [lost, _] = world.executions(delivery)
     assert (lost.script, lost.version, lost.result, lost.error["type"]) == ("main", None, None, "Lost")
+    assert (lost.error["line"], lost.error["traceback"]) == (None, "")
 
 
 def test_the_deliveries_of_a_node_that_lives_stay_with_it(world: World) -> None:
