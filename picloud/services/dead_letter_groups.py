@@ -3,18 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVarTuple
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from picloud.models import App, DeadLetter, Script
 from picloud.services.dead_letters import DeadLetterFilter
 
+Row = TypeVarTuple("Row")
 MOST = 50
+_UNREADABLE = r"\\u(0000|d[89a-f])"
+"""Escapes by which PostgreSQL may refuse to look into a JSON: NUL and halves of surrogate pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterGroup:
+    """`type` and `message` are None where PostgreSQL can't look into the error."""
+
     script: str
     type: str | None
     message: str | None
@@ -24,14 +31,23 @@ class DeadLetterGroup:
 
 def dead_letter_groups(session: Session, app: App) -> Sequence[DeadLetterGroup]:
     """The 50 largest."""
-    error_type, message = DeadLetter.error["type"].as_string(), DeadLetter.error["message"].as_string()
     letters = func.count().label("letters")
-    query = (
-        select(Script.name, error_type, message, letters, func.max(DeadLetter.failed_at))
-        .join(Script, Script.id == DeadLetter.script_id)
-        .where(*DeadLetterFilter().clauses(app.id))
-        .group_by(Script.name, error_type, message)
-        .order_by(letters.desc())
-        .limit(MOST)
-    )
-    return [DeadLetterGroup(*row) for row in session.execute(query)]
+    columns = (Script.name, _part("type"), _part("message"))
+    query = _of(app, select(*columns, letters, func.max(DeadLetter.failed_at)))
+    grouped = query.group_by(*columns).order_by(letters.desc()).limit(MOST)
+    return [DeadLetterGroup(*row) for row in session.execute(grouped)]
+
+
+def letters_of_group(session: Session, app: App, script: str, type_: str, message: str, limit: int) -> Sequence[UUID]:
+    """The oldest of exactly this group."""
+    wanted = (Script.name == script, _part("type") == type_, func.coalesce(_part("message"), "") == message)
+    return session.scalars(_of(app, select(DeadLetter.id)).where(*wanted).order_by(DeadLetter.id).limit(limit)).all()
+
+
+def _of(app: App, query: Select[*Row]) -> Select[*Row]:
+    return query.join(Script, Script.id == DeadLetter.script_id).where(*DeadLetterFilter().clauses(app.id))
+
+
+def _part(name: str) -> ColumnElement[str | None]:
+    readable = cast(DeadLetter.error, Text).regexp_match(_UNREADABLE).is_not(True)
+    return case((readable, DeadLetter.error[name].as_string()))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import JSON, Row, text
 from sqlalchemy.orm import Session
 
 from picloud.domain.ids import lower_bound
@@ -24,11 +24,11 @@ _DEAD = text("""
     SELECT count(*) FROM dead_letters WHERE state = 'dead' AND (:everything OR app_id = ANY (:app_ids))
 """)
 _FAILURES = text("""
-    SELECT x.id, a.slug, x.script, x.status, x.started_at, x.error ->> 'message' AS message
+    SELECT x.id, a.slug, x.script, x.status, x.started_at, x.error
     FROM executions x JOIN apps a ON a.id = x.app_id
     WHERE x.id >= :since AND x.status <> 'ok' AND (:everything OR x.app_id = ANY (:app_ids))
     ORDER BY x.id DESC LIMIT 5
-""")
+""").columns(error=JSON)
 _CRONS = text("""
     SELECT t.id, a.slug, s.name AS script, c.schedule, c.next_at
     FROM cron_trigger_details c
@@ -73,7 +73,7 @@ class OverviewService:
         return Figures(runs.runs, runs.failed, runs.p95_ms, queue.waiting, queue.oldest_s, dead)
 
     def failures(self, now: datetime) -> Sequence[Row[Any]]:
-        """The last five of a day: `id`, `slug`, `script`, `status`, `started_at`, `message`."""
+        """The last five of a day: `id`, `slug`, `script`, `status`, `started_at`, `error`."""
         since = {"since": lower_bound(now - timedelta(days=1))}
         return self._session.execute(_FAILURES, since | self._scope).all()
 

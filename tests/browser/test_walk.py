@@ -68,7 +68,7 @@ def set_up(watched: Watched, walk: Walk, serving: Serving) -> None:
 
 
 def first_app(watched: Watched, walk: Walk, serving: Serving) -> None:
-    watched.page.get_by_role("link", name="Make an app").click()
+    watched.page.get_by_role("link", name="Make an app", exact=True).click()
     watched.fill("Slug", "shop")
     watched.press("Make the app")
     assert watched.path == APP

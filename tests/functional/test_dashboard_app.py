@@ -1,10 +1,14 @@
 """The other pages of an app and of the instance: routes, data, secrets, domains, people, keys, audit, one's account."""
 
+import base64
+import time
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
+from picloud.domain import totp
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
 from picloud.services.users import UserService
@@ -166,6 +170,12 @@ def test_a_second_factor_is_set_up_and_removed(browser: TestApp, process: Proces
     form = form_to(page, "/totp/confirm")
     form["code"] = "000000"
     assert said(form.submit(status="4*"))
+    secret = base64.b32decode(page.html.find(id="totp-secret").text)
+    form["code"] = totp.code(secret, totp.step_of(time.time()))
+    confirmed = form.submit(status=200)
+    assert confirmed.html.find(id="codes").text
+    removed = form_to(confirmed, "/totp/remove").submit(status=200)
+    assert "no second factor any more" in removed.text
     form = form_to(browser.get("/account"), "/account/password")
     form["password"] = "short"
     assert said(form.submit(status=422))

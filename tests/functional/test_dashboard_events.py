@@ -159,3 +159,16 @@ def test_an_execution_is_tried_out_again_in_the_editor(signed_in: TestApp, owner
     assert "/greet" in form["event"].value
     form.action += "/test"
     assert "ok" in form.submit(status=200).html.find(attrs={"role": "status"}).text
+
+
+def test_what_postgresql_cannot_look_into_breaks_no_page(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", "def handler(ctx):\n    raise ValueError('a\\0b \\ud800')\n")
+    owner.script(slug, "echo", "def handler(ctx):\n    return {'n': 1}\n")
+    owner.route(slug, "POST", "/echo", "echo")
+    signed_in.post(f"/run/{slug}/echo?q=%00", b"a\0b", status="*")
+    trigger = owner.post(f"/apps/{slug}/triggers/queue", {"script": "greet", "queue": "work", "max_attempts": 1})
+    owner.post(f"/apps/{slug}/triggers/{trigger['id']}/test", status=202)
+    eventually(lambda: owner.get(f"/apps/{slug}/dead-letters")["items"])
+    for path in ("/", f"/apps/{slug}", f"/apps/{slug}/executions", f"/apps/{slug}/dead-letters"):
+        signed_in.get(path, status=200)

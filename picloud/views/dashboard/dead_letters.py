@@ -8,12 +8,13 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError
 from picloud.domain.kinds import EventKind
-from picloud.services.dead_letter_groups import dead_letter_groups
+from picloud.services.dead_letter_groups import dead_letter_groups, letters_of_group
 from picloud.views import dead_letters, replays
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, outcome, tried, without_empty
 
 FILTERS = ("kind", "script", "error_type", "error_contains", "trigger_id", "trace_id", "since", "until")
+MOST_AT_ONCE = 1_000
 
 
 @page("page_dead_letters", "GET", Capability.LOG_READ)
@@ -22,9 +23,12 @@ def index(request: Request) -> Response:
 
 
 @page("page_replay_dead_letters", "POST", Capability.DELIVERY_MANAGE)
-def replay_many(request: Request) -> Response:
-    form = given(request, *FILTERS)
-    done, error = outcome(request, replays.replay_many, {"filter": form})
+def replay_group(request: Request) -> Response:
+    """As many as the API takes at once."""
+    form = given(request, "script", "error_type", "message")
+    group = (form.get("script", ""), form.get("error_type", ""), form.get("message", ""))
+    ids = letters_of_group(request.db, request.context.app, *group, MOST_AT_ONCE)
+    done, error = outcome(request, replays.replay_many, {"filter": {"ids": [str(each) for each in ids]}})
     return _draw_list(request, error, done)
 
 

@@ -1,14 +1,16 @@
 """How pages spell moments, durations and sizes."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from picloud.domain.clock import rfc3339
 
+_TICKS = re.compile(r"`([^`]+)`")
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -52,6 +54,11 @@ def size(value: float | None) -> str:
     return f"{value:.1f} GiB"
 
 
+def ticks(text: str) -> Markup:
+    """What stands between backticks, as code."""
+    return Markup(_TICKS.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
 def pretty(value: Any) -> str:
     """JSON for people."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=_text)
@@ -88,6 +95,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "due": due,
     "exact": exact,
     "tail": tail,
+    "ticks": ticks,
     "pretty": pretty,
     "compact": compact,
     "duration": duration,
