@@ -19,6 +19,8 @@ from picloud.services.callers import Callers
 from picloud.services.certificates import Certificates
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
+from picloud.services.execution_feed import ExecutionFeed
+from picloud.services.execution_lookout import ExecutionLookout
 from picloud.services.http_runs import HttpRuns
 from picloud.services.inbound_requests import InboundRequests
 from picloud.services.large_bodies import LargeBodies
@@ -42,6 +44,7 @@ class Process:
     runtime: Runtime
     engine: Engine
     dispatcher: Dispatcher
+    lookout: ExecutionLookout
 
     @classmethod
     def start(cls, settings: Settings, *, executor: Executor | None = None, database_url: str = "") -> "Process":
@@ -66,16 +69,21 @@ class Process:
             settings,
             runtime.effects,
             completions=runtime.completions,
+            feed=runtime.execution_feed,
         )
         dispatcher.start()
-        return cls(runtime, engine, dispatcher)
+        lookout = ExecutionLookout(engine, runtime.execution_feed)
+        lookout.start()
+        return cls(runtime, engine, dispatcher, lookout)
 
     def stop(self, timeout_s: float) -> None:
         """Runs under way have `timeout_s` to end; what does not goes back to the outbox."""
+        self.runtime.execution_feed.close()
         self.dispatcher.stop(timeout_s)
         self.runtime.recorder.close()
         self.runtime.inbound_requests.write()
         self.runtime.pool.close()
+        self.lookout.join(timeout_s)
         self.engine.dispose()
 
 
@@ -96,7 +104,8 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
     wakeup = Wakeup()
     sessions = session_factory(engine, wakeup, app_codes.invalidate)
     pool = Pool(executor, size=settings.sandbox_workers, spare_memory_bytes=settings.handler_memory_bytes)
-    runner, recorder = Runner(pool, settings), Recorder(engine)
+    execution_feed = ExecutionFeed(most=settings.streams_max)
+    runner, recorder = Runner(pool, settings), Recorder(engine, execution_feed)
     effects = EffectsFactory(sessions, master_key, settings, SyncRuns(runner, settings.sandbox_workers), recorder)
     runtime = Runtime(
         settings=settings,
@@ -108,6 +117,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
         app_hosts=AppHosts(engine, app_codes),
         runner=runner,
         recorder=recorder,
+        execution_feed=execution_feed,
         completions=Completions(),
         effects=effects,
         http_runs=HttpRuns(runner, effects, recorder, settings),

@@ -55,6 +55,7 @@ class Settings:
     )
     log_level: str = _setting("INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
     web_threads: int = _setting(24, "Threads that serve requests.")
+    streams_max: int = _setting(12, "Live streams of executions open at a time; each has a thread besides those.")
     database_pool_size: int = _setting(8, "Database connections that the web threads share.")
     postgres_shared_buffers_mb: int = _setting(
         8, "Shared buffers of the embedded PostgreSQL; 32 to 64 suit a Pi 4 or 5."

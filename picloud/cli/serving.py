@@ -80,13 +80,14 @@ def _start_web(process: Process, settings: Settings, listening: socket.socket, s
     server = WebServer(
         make_app(process.runtime),
         listening,
-        threads=settings.web_threads,
+        threads=settings.web_threads + settings.streams_max,
         body_max_bytes=settings.http_max_body_bytes,
     )
     thread = Thread(target=server.run, name="web")
     thread.start()
     stack.callback(thread.join)
     stack.callback(server.stop, DRAIN_S)
+    stack.callback(process.runtime.execution_feed.close)  # else open streams would be waited for
     return server
 
 

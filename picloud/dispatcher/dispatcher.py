@@ -12,6 +12,7 @@ from picloud.dispatcher.upkeep import Upkeep
 from picloud.services.app_code import AppCodeCache
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
+from picloud.services.execution_feed import ExecutionFeed
 from picloud.services.runner import Runner
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
@@ -34,6 +35,7 @@ class Dispatcher:
         settings: Settings,
         effects: EffectsFactory,
         completions: Completions | None = None,
+        feed: ExecutionFeed | None = None,
     ) -> None:
         finished = Wakeup()
         attempter = Attempter(engine, runner, app_codes, effects)
@@ -43,6 +45,7 @@ class Dispatcher:
             self._runners,
             app_codes,
             completions or Completions(),
+            feed or ExecutionFeed(),
             wakeup=wakeup,
             finished=finished,
             settings=settings,

@@ -18,6 +18,7 @@ from picloud.dispatcher.timers import Timer, Timers
 from picloud.dispatcher.verdict import Delivered, PutBack, Retry
 from picloud.services.app_code import AppCodeCache
 from picloud.services.completions import Completions
+from picloud.services.execution_feed import ExecutionFeed
 from picloud.services.execution_rows import log_execution
 from picloud.services.trouble import passes
 from picloud.services.wakeup import Wakeup
@@ -54,6 +55,7 @@ class Loop:
         runners: Runners,
         app_codes: AppCodeCache,
         completions: Completions,
+        feed: ExecutionFeed,
         *,
         wakeup: Wakeup,
         finished: Wakeup,
@@ -62,6 +64,7 @@ class Loop:
         self._runners = runners
         self._app_codes = app_codes
         self._completions = completions
+        self._feed = feed
         self._wakeup = wakeup
         self._finished = finished
         self._stopped = Wakeup()
@@ -119,6 +122,7 @@ class Loop:
         self._timers.set(Timer.RECOVER, time.monotonic() + RETURN_S)
         self._timers.set(Timer.CRON, time.monotonic())
         self._hungry = True
+        self._feed.database(away=False)
         log.info("connected", extra={"fields": {"epoch": self._link.epoch}})
 
     def _turn(self) -> None:
@@ -251,6 +255,7 @@ class Loop:
                 log_execution(item.row)
             if not isinstance(item.verdict, PutBack):
                 self._completions.ended(UUID(item.claimed.id), isinstance(item.verdict, Delivered))
+        self._feed.committed([item.row for item in settled if item.row])
 
     def _look_ahead(self) -> None:
         """When everything due is claimed: learn once when there will be more, and keep it in mind."""
@@ -281,6 +286,7 @@ class Loop:
     def _pause_after(self, error: Exception) -> None:
         """Wait before the next try. What has ended stays in memory until it can be settled; the fence decides then."""
         if passes(error):
+            self._feed.database(away=True)
             if self._pause_s == FIRST_PAUSE_S:
                 log.warning("the database is away", exc_info=error)
         else:

@@ -1,15 +1,18 @@
 """Pyramid's security policy: an API key or a session says who asks, the context and the capability whether they may."""
 
 from typing import Any
+from uuid import UUID
 
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request, RequestLocalCache
 from pyramid.security import Allowed, Denied
+from sqlalchemy.orm import Session
 from zope.interface import implementer
 
 from picloud.domain.access import INSTANCE_GRANTS, Capability
 from picloud.domain.errors import Unauthenticated
 from picloud.domain.kinds import InstanceRole
+from picloud.models import App
 from picloud.security.browser import SAFE_METHODS, check_csrf, session_token
 from picloud.security.contexts import AppContext, InstanceContext
 from picloud.services.principals import Principal, PrincipalService
@@ -53,22 +56,38 @@ class SecurityPolicy:
         return []
 
     def _load_identity(self, request: Request) -> Principal | None:
-        """Of a key and a cookie the key counts: other sites' pages can make a browser send cookies, but no header."""
-        header: str = request.headers.get("Authorization", "")
-        if not header:
-            return _by_cookie(request)
-        if not header.lower().startswith(_BEARER):
-            raise Unauthenticated("The Authorization header has to be `Bearer pic_…`.")
-        return PrincipalService(request.db).by_key(header[len(_BEARER) :].strip())
+        return _authenticated(request, request.db)
 
 
-def _by_cookie(request: Request) -> Principal | None:
+def still_permits(request: Request, session: Session, app_id: UUID, capability: Capability) -> bool:
+    """Whether who sent `request`, whose own transaction is long over, may still do it in the app.
+
+    Without a commit the look is no use of the key or session: a forgotten tab keeps no session alive.
+    """
+    try:
+        principal = _authenticated(request, session)
+    except Unauthenticated:
+        return False
+    if principal is None or principal.app_id not in (None, app_id) or session.get(App, app_id) is None:
+        return False
+    return principal.may(capability, PrincipalService(session).role_in(principal.user_id, app_id))
+
+
+def _authenticated(request: Request, session: Session) -> Principal | None:
+    """Of a key and a cookie the key counts: other sites' pages can make a browser send cookies, but no header."""
+    header: str = request.headers.get("Authorization", "")
+    if not header:
+        return _by_cookie(request, session)
+    if not header.lower().startswith(_BEARER):
+        raise Unauthenticated("The Authorization header has to be `Bearer pic_…`.")
+    return PrincipalService(session).by_key(header[len(_BEARER) :].strip())
+
+
+def _by_cookie(request: Request, session: Session) -> Principal | None:
     token = session_token(request)
     if token is None:
         return None
-    principal = PrincipalService(request.db).by_session(
-        token, request.registry["picloud.runtime"].settings.session_idle_s
-    )
+    principal = PrincipalService(session).by_session(token, request.registry["picloud.runtime"].settings.session_idle_s)
     if principal is not None and request.method not in SAFE_METHODS:
         check_csrf(request, token)
     return principal

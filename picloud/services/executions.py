@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm.interfaces import ORMOption
 
 from picloud.domain.errors import NotFound
 from picloud.domain.ids import a_day_before, lower_bound
@@ -28,6 +29,11 @@ class ExecutionFilter:
     trace_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def takes(self, execution: Execution) -> bool:
+        """Whether one that has ended now is wanted: by script, status and kind."""
+        wanted = ((self.script, execution.script), (self.status, execution.status), (self.kind, execution.kind))
+        return all(value in (None, had) for value, had in wanted)
 
     def clauses(self) -> list[ColumnElement[bool]]:
         wanted: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
@@ -58,9 +64,11 @@ class ExecutionService:
 
     def list(self, page: PageRequest, narrowed: ExecutionFilter) -> Page[Execution]:
         """Newest first, without what went in and came out."""
-        query = select(Execution).where(Execution.app_id == self._app.id, *narrowed.clauses())
-        slim = query.options(defer(Execution.event), defer(Execution.result), defer(Execution.logs))
-        return fetch(self._session, slim, Execution.id, page, newest_first=True)
+        return fetch(self._session, self._slim(narrowed), Execution.id, page, newest_first=True)
+
+    def since(self, page: PageRequest, narrowed: ExecutionFilter) -> Page[Execution]:
+        """As `list`, but oldest first."""
+        return fetch(self._session, self._slim(narrowed), Execution.id, page)
 
     def get(self, execution_id: UUID | None) -> Execution:
         """Raises NotFound."""
@@ -69,12 +77,21 @@ class ExecutionService:
             raise NotFound(f"The app {self._app.slug} has no such execution, or not any more.")
         return execution
 
+    def _slim(self, narrowed: ExecutionFilter) -> Select[*tuple[Any, ...]]:
+        query = select(Execution).where(Execution.app_id == self._app.id, *narrowed.clauses())
+        return query.options(*without_bodies())
+
     def event(self, execution: Execution) -> Any:
         """What the handler saw as `ctx.event`; None when it is older than the events that are kept."""
         if execution.event is not None:
             return execution.event
         event = self._session.get(Event, execution.event_id)
         return event_shape(event) if event else None
+
+
+def without_bodies() -> list[ORMOption]:
+    """Options of a query that leaves off what went in and came out."""
+    return [defer(Execution.event), defer(Execution.result), defer(Execution.logs)]
 
 
 def event_shape(event: Event) -> dict[str, Any]:

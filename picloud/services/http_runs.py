@@ -12,7 +12,7 @@ from picloud.sandbox_pool.outcome import Status
 from picloud.services.app_code import AppCode
 from picloud.services.app_events import Cause
 from picloud.services.effects import Effects, EffectsFactory
-from picloud.services.execution_rows import ExecutionRow, execution_row, insert_executions, log_execution
+from picloud.services.execution_rows import ExecutionRow, execution_row, insert_executions
 from picloud.services.recorder import Recorder
 from picloud.services.runner import Runner, RunResult
 from picloud.settings import Settings
@@ -61,7 +61,7 @@ class HttpRuns:
         with effects.cursor() as cursor:
             insert_executions(cursor, [row])
         effects.session.commit()
-        log_execution(row)
+        self.recorder.recorded([row])
         return True
 
 

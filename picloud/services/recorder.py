@@ -6,10 +6,12 @@ A crash can lose the rows of the last moments, and only those.
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
 from threading import Condition, Thread
 
 from sqlalchemy import Engine
 
+from picloud.services.execution_feed import ExecutionFeed
 from picloud.services.execution_rows import ExecutionRow, insert_executions, log_execution, psycopg2_cursor
 from picloud.services.trouble import passes
 
@@ -27,8 +29,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 class Recorder:
     """One thread, which sleeps for as long as there is nothing to write."""
 
-    def __init__(self, engine: Engine, *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, engine: Engine, feed: ExecutionFeed | None = None, *, max_bytes: int = MAX_BYTES) -> None:
         self._engine = engine
+        self._feed = feed or ExecutionFeed()
         self._max_bytes = max_bytes
         self._changed = Condition()
         self._waiting: deque[ExecutionRow] = deque()
@@ -48,6 +51,12 @@ class Recorder:
             self._bytes += row.size_bytes()
             if len(self._waiting) in (1, BATCH_ROWS):
                 self._changed.notify()
+
+    def recorded(self, rows: Sequence[ExecutionRow]) -> None:
+        """Log executions whose rows another one has committed, and tell who watches."""
+        for row in rows:
+            log_execution(row)
+        self._feed.committed(rows)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what waits, for at most `timeout_s`, and end."""
@@ -99,6 +108,7 @@ class Recorder:
     def _write(self, rows: list[ExecutionRow]) -> None:
         with self._engine.begin() as connection:
             insert_executions(psycopg2_cursor(connection), rows)
+        self._feed.committed(rows)
 
     def _write_each(self, batch: list[ExecutionRow]) -> None:
         """One row can't be written: write the others."""

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from picloud.services.execution_rows import ExecutionRow, insert_executions, log_execution, psycopg2_cursor
+from picloud.services.execution_rows import ExecutionRow, insert_executions, psycopg2_cursor
 from picloud.services.kv_usage import KvGrowth, KvQuota
 from picloud.services.recorder import Recorder
 from picloud.services.sessions import after_commit
@@ -60,6 +60,5 @@ class RunTransaction:
         self._records.clear()
 
     def _recorded(self) -> None:
-        for row in self._records:
-            log_execution(row)
+        self._recorder.recorded(self._records)
         self._records.clear()

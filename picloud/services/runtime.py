@@ -14,6 +14,7 @@ from picloud.services.callers import Callers
 from picloud.services.certificates import Certificates
 from picloud.services.completions import Completions
 from picloud.services.effects import EffectsFactory
+from picloud.services.execution_feed import ExecutionFeed
 from picloud.services.http_runs import HttpRuns
 from picloud.services.inbound_requests import InboundRequests
 from picloud.services.large_bodies import LargeBodies
@@ -34,6 +35,7 @@ class Runtime:
     app_hosts: AppHosts
     runner: Runner
     recorder: Recorder
+    execution_feed: ExecutionFeed
     completions: Completions
     effects: EffectsFactory
     http_runs: HttpRuns

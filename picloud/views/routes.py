@@ -62,6 +62,7 @@ APP_ROUTES = {
     "secrets": APP + "/secrets",
     "secret": APP + "/secrets/{name}",
     "executions": APP + "/executions",
+    "execution_stream": APP + "/executions/stream",
     "execution": APP + "/executions/{id}",
     "deliveries": APP + "/deliveries",
     "delivery": APP + "/deliveries/{id}",

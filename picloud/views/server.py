@@ -22,6 +22,8 @@ SLEEP_S = 60
 CHANNEL_TIMEOUT_S = 60
 HEADERS_MAX_BYTES = 64 * 1024
 BODY_HEADROOM = 4
+UNSENT_MAX_BYTES = 1024 * 1024
+"""Beyond this much that a client has not taken yet, a stream to it ends."""
 
 
 _REFUSALS: dict[int, type[errors.PicloudError]] = {
@@ -62,6 +64,19 @@ class ProblemChannel(HTTPChannel):  # type: ignore[misc]
         request.expect_continue = False
         request.error = RequestEntityTooLarge(f"The body is larger than {limit} bytes.")
         request.completed = True
+
+    def check_client_disconnected(self) -> bool:
+        """Also while a stream goes out, when the loop does not read; and when the client reads too slowly."""
+        return not self.connected or self.total_outbufs_len > UNSENT_MAX_BYTES or _has_hung_up(self.socket)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 class WebServer:

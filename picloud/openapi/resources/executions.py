@@ -68,6 +68,18 @@ _FILTER = (
     Query("until", Moment, "Only started before this moment."),
 )
 
+_STREAMED = """Server-sent events (WHATWG HTML, 9.2), in the order in which executions ended:
+
+- `execution`: an execution as the list shows it; `id:` is its id. One whose record came late has no `id:` line.
+- `gap`: executions were left out here. `reason` is `too_many_missed` (then `after` is the last one sent) or `too_slow`.
+- `database`: `state` is `away` or `back`. Nothing is lost; what ends meanwhile comes afterwards.
+- `end`: the stream ends. `reason` is `not_allowed` or `stopping`.
+
+A client that comes again sends the last id as `Last-Event-ID` and first gets what it has missed, at most 200 executions.
+`after` does the same for the first time, with the newest id of a list. Without a word for 20 seconds there is a comment."""
+
+_STREAM_FILTER = tuple(query for query in _FILTER if query.name in ("script", "status", "kind"))
+
 EXECUTIONS = Resource(
     "executions",
     "Runs: results, logs, time, CPU, memory.",
@@ -79,6 +91,16 @@ EXECUTIONS = Resource(
             summary="List an app's executions, newest first",
             query=PAGE + _FILTER,
             answers={200: page(Execution, "ExecutionPage")},
+        ),
+        Operation(
+            route="execution_stream",
+            method="GET",
+            id="stream_executions",
+            summary="Follow an app's executions live",
+            description=_STREAMED,
+            query=(*_STREAM_FILTER, Query("after", UUID, "First what ended after this execution.")),
+            media="text/event-stream",
+            answers={200: str},
         ),
         Operation(
             route="execution",
