@@ -93,8 +93,9 @@ def common(request: Request) -> dict[str, Any]:
     """`may(capability)` says whether the reader may do something, so that a page offers nothing that would be refused."""
     principal, token = _reader(request), session_token(request)
     context = getattr(request, "context", None)
-    app = context.app if isinstance(context, AppContext) else None
     may = partial(_may, request, principal, context)
+    # The page of a refusal must not name the app to who has no role in it.
+    app = context.app if isinstance(context, AppContext) and may(Capability.APP_READ) else None
     theme = request.cookies.get(THEME_COOKIE)
     return {
         "request": request,
