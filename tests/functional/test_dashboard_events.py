@@ -172,3 +172,42 @@ def test_what_postgresql_cannot_look_into_breaks_no_page(signed_in: TestApp, own
     eventually(lambda: owner.get(f"/apps/{slug}/dead-letters")["items"])
     for path in ("/", f"/apps/{slug}", f"/apps/{slug}/executions", f"/apps/{slug}/dead-letters"):
         signed_in.get(path, status=200)
+
+
+def test_what_handlers_and_senders_write_is_text_and_nothing_else(signed_in: TestApp, owner: Client) -> None:
+    slug, attack = owner.new_app(), "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    owner.script(
+        slug,
+        "greet",
+        f"def handler(ctx):\n    ctx.log.info({attack!r}, why={attack!r})\n"
+        f"    ctx.kv({attack.replace('/', '')!r}).set({attack!r}, {attack!r})\n    return {attack!r}\n",
+    )
+    trigger = owner.email_trigger(slug, "greet")["id"]
+    form = form_to(signed_in.get(f"/apps/{slug}/triggers/{trigger}"), "/test")
+    form["subject"] = form["text"] = attack
+    delivery = form.submit(status=303).location
+    eventually(lambda: "delivered" in signed_in.get(delivery).html.h1.text)
+    run = signed_in.get(delivery).html.find(class_="timeline").a["href"]
+    entries = signed_in.get(f"/apps/{slug}/kv").html.table.tbody.a["href"]
+    entry = signed_in.get(entries).html.table.tbody.a["href"]
+    for path in (run, f"/apps/{slug}/executions", f"/apps/{slug}/kv", entries, entry):
+        page = signed_in.get(path, status=200)
+        assert "alert(1)" in page.html.main.text or "alert(1)" in page.html.textarea.text, path
+        assert not page.html.main.find_all(["script", "img"]), path
+
+
+def test_what_cannot_be_kept_is_refused_and_never_a_failure(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    for path, name, field in (
+        (f"/apps/{slug}/members", "/members", "email"),
+        (f"/apps/{slug}/kv", "/kv", "collection"),
+        (f"/apps/{slug}/secrets", "/secrets", "name"),
+        (f"/apps/{slug}/new-script", "/new-script", "source"),
+    ):
+        form = form_to(signed_in.get(path), name)
+        form[field] = "a\0b"
+        assert 400 <= form.submit(status="*").status_int < 500, path
+    token = form["csrf_token"].value
+    for path in ("scripts/%00", "scripts/%00/delete", "triggers/%00/delete", "kv/%00/%00", "secrets/%00/delete"):
+        answer = signed_in.post(f"/apps/{slug}/{path}", {"csrf_token": token, "source": "x"}, status="*")
+        assert 400 <= answer.status_int < 500, path

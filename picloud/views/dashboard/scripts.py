@@ -11,7 +11,7 @@ from picloud.domain.kinds import EventKind, ScriptKind
 from picloud.models import Script, ScriptVersion, User
 from picloud.services.executions import ExecutionService
 from picloud.views import scripts
-from picloud.views.api import query_text
+from picloud.views.api import path_text, query_text
 from picloud.views.dashboard import limits
 from picloud.views.dashboard.formats import pretty
 from picloud.views.dashboard.listing import changes, excerpt
@@ -101,7 +101,7 @@ def _new(request: Request, form: dict[str, str], error: PicloudError | None = No
 
 def _save_unless_changed(request: Request, tag: str) -> dict[str, Any]:
     """Raises PreconditionFailed, saying who was quicker."""
-    named = select(Script.id).where(Script.app_id == request.context.app.id, Script.name == request.matchdict["name"])
+    named = select(Script.id).where(Script.app_id == request.context.app.id, Script.name == path_text(request, "name"))
     script_id = request.db.scalar(named.with_for_update(key_share=True))
     request.db.expire_all()
     if script_id is not None and entity_tag(scripts.read(request)) != tag:

@@ -9,6 +9,7 @@ from pyramid.request import Request
 
 from picloud.domain import strict_json
 from picloud.domain.errors import BadRequest, PicloudError, invalid
+from picloud.domain.text import storable
 
 ApiView = Callable[[Request], Any]
 Body = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
@@ -47,8 +48,15 @@ def outcome(request: Request, view: ApiView, body: Body = None) -> tuple[Any, Pi
 
 
 def given(request: Request, *names: str) -> dict[str, str]:
-    """The fields of the form that are filled in, with the line breaks of Unix."""
-    return {name: value.replace("\r\n", "\n") for name in names if (value := str(request.POST.get(name, ""))) != ""}
+    """The fields of the form that are filled in, with the line breaks of Unix. Raises Invalid."""
+    filled = {}
+    for name in names:
+        value = str(request.POST.get(name, "")).replace("\r\n", "\n")
+        if not storable(value):
+            raise invalid(f"/{name}", "holds NUL or half of a surrogate pair, which PostgreSQL can't store")
+        if value:
+            filled[name] = value
+    return filled
 
 
 def json_field(form: Mapping[str, str], name: str) -> Any:
