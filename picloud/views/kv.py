@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from pyramid.request import Request
@@ -8,7 +9,7 @@ from pyramid.response import Response
 
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
-from picloud.domain.errors import NotFound
+from picloud.domain.errors import NotFound, invalid
 from picloud.models import KvEntry
 from picloud.security.accountability import audit
 from picloud.services.kv import KvService
@@ -45,7 +46,7 @@ def index(request: Request) -> dict[str, Any]:
     """Pages by key: `after` is the last key of the page before. `?prefix=` narrows."""
     limit = page_limit(request)
     prefix, after = query_text(request, "prefix") or "", query_text(request, "after")
-    found = _kv(request).list(path_text(request, "collection"), prefix=prefix, limit=limit + 1, after=after)
+    found = _kv(request).list(_collection(request), prefix=prefix, limit=limit + 1, after=after)
     page = found[:limit]
     return {"items": [shape(entry) for entry in page], "next": page[-1].key if len(found) > limit else None}
 
@@ -60,7 +61,7 @@ def put(request: Request) -> dict[str, Any]:
     """Sync triggers that the change sets off have run when this answers; if one fails, nothing is changed."""
     body = json_body(request, NewValue)
     with _writing(request) as kv:
-        kv.set(path_text(request, "collection"), path_text(request, "key"), body.value, body.ttl_s)
+        kv.set(_collection(request), path_text(request, "key"), body.value, body.ttl_s)
     entry = _entry(request, kv)
     audit(request, Action.KV_SET, _target(request), after={"version": entry.version, "expires_at": entry.expires_at})
     return shape(entry)
@@ -70,15 +71,24 @@ def put(request: Request) -> dict[str, Any]:
 def delete(request: Request) -> Response:
     """As for PUT."""
     with _writing(request) as kv:
-        if not kv.delete(path_text(request, "collection"), path_text(request, "key")):
+        if not kv.delete(_collection(request), path_text(request, "key")):
             raise NotFound("There is no such entry.")
     audit(request, Action.KV_DELETE, _target(request))
     return Response(status=204)
 
 
+def _collection(request: Request) -> str:
+    """Raises Invalid for one with a `/`: behind WSGI it reads like a shorter one and the begin of a key."""
+    name = path_text(request, "collection")
+    raw_path = urlsplit(request.environ.get("REQUEST_URI") or request.path).path
+    if "%2f" in raw_path.lower() and name not in map(unquote, raw_path.split("/")):
+        raise invalid("/collection", "has a / in its name: no address reaches it, only handlers do")
+    return name
+
+
 def _target(request: Request) -> str:
     """The entry, as the audit names it. Its value is the app's and not kept there."""
-    return f"{path_text(request, 'collection')}/{path_text(request, 'key')}"
+    return f"{_collection(request)}/{path_text(request, 'key')}"
 
 
 @contextmanager
@@ -88,7 +98,7 @@ def _writing(request: Request) -> Iterator[KvService]:
     app = made_of.app_codes.by_id(request.context.app.id)
     effects = made_of.effects.by_hand(app, request.db)
     request.add_finished_callback(lambda _: effects.close())
-    waits = app.triggers.agree_on_kv(path_text(request, "collection"), path_text(request, "key"))
+    waits = app.triggers.agree_on_kv(_collection(request), path_text(request, "key"))
     with made_of.callers.seat() if waits else nullcontext():
         yield effects.kv()
     effects.book()
@@ -100,7 +110,7 @@ def _kv(request: Request) -> KvService:
 
 
 def _entry(request: Request, kv: KvService) -> KvEntry:
-    entry = kv.get(path_text(request, "collection"), path_text(request, "key"))
+    entry = kv.get(_collection(request), path_text(request, "key"))
     if entry is None:
         raise NotFound("There is no such entry.")
     return entry

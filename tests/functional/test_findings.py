@@ -248,3 +248,17 @@ def test_a_secret_put_by_many_at_once(owner: Client, app: TestApp) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(put, range(16))) == {200}
+
+
+def test_a_slash_in_a_collection_s_name_leads_to_no_other_one(owner: Client, app: TestApp) -> None:
+    slug = owner.new_app()
+
+    def put(raw: str, decoded: str, status: int) -> None:
+        path = f"{ADMIN}/apps/{slug}/kv/"
+        environ = {"REQUEST_URI": path + raw + "?"}
+        app.put_json(path + decoded, {"value": 1}, headers=owner.headers, extra_environ=environ, status=status)
+
+    put("a%2Fb/c%2Fd", "a/b/c/d", 422)
+    put("a%C3%A9/c%2Fd", "a%C3%A9/c/d", 200)
+    assert owner.get(f"/apps/{slug}/kv")["items"] == [{"collection": "aé", "entries": 1}]
+    assert owner.get(f"/apps/{slug}/kv/a%C3%A9")["items"][0]["key"] == "c/d"
