@@ -5,9 +5,10 @@ can write. Attributes are read by the guards, because a field may be named like 
 """
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
-from picloud.sandbox_pool.guards import HandlerClass, guarded_getattr, guarded_write
+from picloud.sandbox_pool.guards import UNMATCHABLE, HandlerClass, guarded_getattr, guarded_write
 
 _SPEC = "__data_fields__"
 _MISSING: Any = type("MISSING", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
@@ -72,7 +73,9 @@ def dataclass(
         if type(cls) is not HandlerClass:
             raise TypeError("@dataclass is for classes that a script defines")
         fields = _collect(guarded_write(cls), kw_only)
-        methods: dict[str, Any] = {"__init__": _init(cls, fields)} if init else {}
+        methods: dict[str, Any] = {"__match_args__": _match_args(fields)}
+        if init:
+            methods["__init__"] = _init(cls, fields)
         if repr:
             methods["__repr__"] = _repr(fields)
         if eq:
@@ -208,6 +211,12 @@ def _equality(cls: Any, fields: dict[str, Field], frozen: bool) -> dict[str, Any
         return hash(_values(self, fields))
 
     return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
+
+
+def _match_args(fields: dict[str, Field]) -> tuple[str, ...]:
+    """The fields that a pattern may read by their place; those after one that it may not read have none."""
+    positional = (each.name for each in fields.values() if each.init and not each.kw_only)
+    return tuple(takewhile(lambda name: name not in UNMATCHABLE, positional))
 
 
 def _comparison(fields: dict[str, Field], compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:

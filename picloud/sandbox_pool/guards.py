@@ -16,6 +16,7 @@ from types import (
     CodeType,
     CoroutineType,
     FrameType,
+    FunctionType,
     GeneratorType,
     MethodDescriptorType,
     ModuleType,
@@ -33,6 +34,8 @@ from picloud.sandbox_pool.words import words
 
 HIDDEN_TYPES = (AsyncGeneratorType, CodeType, CoroutineType, FrameType, ModuleType, TracebackType)
 UNREADABLE = INSPECT_ATTRIBUTES | {"mro"}
+UNMATCHABLE = UNREADABLE | {"format", "format_map", "obj", "register"}
+"""And what is replaced, or refused for some objects alone: a pattern reads past the guards whatever it meets."""
 _MISSING = object()
 _GENERATOR_METHODS = frozenset({"send", "throw", "close"})
 _FORMATTING = frozenset({"format", "format_map"})
@@ -144,6 +147,13 @@ def guarded_type(*args: Any) -> type:
     if kind in _PLAIN or kind in _WRITABLE or isinstance(kind, HandlerClass) or issubclass(kind, Exception):
         return kind
     raise TypeError("type() is not available for this value; use isinstance()")
+
+
+def name_of(ob: object) -> str:
+    """`ob.__name__`, of a class or function."""
+    if isinstance(ob, type | FunctionType | BuiltinMethodType):
+        return ob.__name__
+    raise AttributeError(f"a {type(ob).__name__} has no '__name__' here")
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

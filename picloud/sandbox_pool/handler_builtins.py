@@ -27,6 +27,7 @@ def handler_builtins() -> dict[str, Any]:
         "type": guards.guarded_type,
         "format": format,
         "_getattr_": guards.guarded_getattr,
+        "_name_": guards.name_of,
         "_getitem_": guards.guarded_getitem,
         "_getiter_": guards.guarded_iter,
         "_write_": guards.guarded_write,

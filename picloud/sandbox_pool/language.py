@@ -113,7 +113,42 @@ MODULE_HINTS: dict[str, str] = {
     "threading": "write plain functions: each event has a process of its own",
     "subprocess": "a handler can't start programs",
     "pathlib": "there are no files here: use ctx.kv(collection)",
+    "tempfile": "there are no files here: use ctx.kv(collection)",
+    "shutil": "there are no files here: use ctx.kv(collection)",
+    "io": "use text, bytes or bytearray",
+    "csv": "split the lines: [line.split(',') for line in text.splitlines()]",
+    "copy": "use dict(value) or list(value), or json.loads(json.dumps(value)) for a deep one",
+    "calendar": "use datetime",
+    "contextlib": "write a class with __enter__ and __exit__, or try and except",
+    "abc": "leave it out, and raise NotImplementedError in the methods to be overridden",
+    "traceback": "leave it out: an exception that isn't caught is shown with its traceback",
+    "smtplib": "a handler can't send mail itself: call a mail service with ctx.http",
+    "redis": "use ctx.kv(collection)",
+    "psycopg2": "use ctx.kv(collection)",
+    "queue": "use ctx.queue(name).send(value)",
+    "multiprocessing": "a handler can't start programs",
+    "concurrent": "write plain functions: each event has a process of its own",
+    "flask": "write def handler(ctx): the request is ctx.event.http, the answer what you return",
+    "fastapi": "write def handler(ctx): the request is ctx.event.http, the answer what you return",
+    "dotenv": "settings and passwords: ctx.secrets[NAME]",
 }
+
+RESERVED: dict[str, str] = {
+    "__name__": "leave the test out: handler(ctx) is called for every event",
+    "__class__": "write type(value)",
+    "__dict__": "name the attributes that you want, or make it a dataclass and use asdict(value)",
+    "__slots__": "leave it out",
+    "__all__": "leave it out",
+    "__cause__": "use the exception where you catch it",
+    "__getattr__": "write a method, or __getitem__",
+    "__iadd__": "write __add__",
+    "__format__": "write __str__",
+    "__del__": "write __enter__ and __exit__",
+    "_asdict": "make it a @dataclass and use asdict(value)",
+    "_replace": "make it a @dataclass and use replace(value, name=new)",
+    "_fields": "make it a @dataclass and use fields(value)",
+}
+"""Name with a leading underscore that people use -> what to do instead."""
 
 STATEMENTS: dict[str, tuple[str, str]] = {
     "AsyncFunctionDef": (

@@ -1,6 +1,15 @@
 """The reference page of the handler language, from the tables that the code itself uses."""
 
-from picloud.sandbox_pool.language import ABSENT, BUILTINS, EXCEPTIONS, METHODS, MODULE_HINTS, MODULES, STATEMENTS
+from picloud.sandbox_pool.language import (
+    ABSENT,
+    BUILTINS,
+    EXCEPTIONS,
+    METHODS,
+    MODULE_HINTS,
+    MODULES,
+    RESERVED,
+    STATEMENTS,
+)
 
 EVERY = "every public name of Python's own"
 GUARDED = ("delattr", "format", "getattr", "hasattr", "print", "setattr", "type")
@@ -15,8 +24,8 @@ This page is made from the tables in `picloud/sandbox_pool/language.py`.
 
 Annotations are ignored, but for the fields of a `@dataclass`. `d[k] += 1`, `obj.n += 1`, closures with `nonlocal`,
 generators, classes, dataclasses, enums, properties, `super()`, decorators, comprehensions, f-strings, `str.format`, walrus,
-`match`, `with` and `try` work as ever. Names with a leading underscore
-are reserved, `_` alone is not. A script that is an endpoint defines `def handler(ctx):`. Each event
+`match`, `with` and `try` work as ever. Names with a leading underscore are reserved; `_` alone is not, and
+`kind.__name__` of a class or function can be read. A script that is an endpoint defines `def handler(ctx):`. Each event
 starts with fresh globals: keep things with `ctx.kv(collection)`.
 """
 
@@ -57,8 +66,15 @@ def _builtins() -> str:
 
 
 def _refused() -> str:
+    names = [f"| `{name}` | {hint} |" for name, hint in RESERVED.items()]
     rows = [f"| {message} | {hint} |" for message, hint in dict.fromkeys(STATEMENTS.values())]
-    return "\n".join(("## Statements\n", "| refused | |", "|---|---|", *rows, ""))
+    return "\n".join(
+        (
+            "## Names with a leading underscore\n",
+            *("| instead of | |", "|---|---|", *names, ""),
+            *("## Statements\n", "| refused | |", "|---|---|", *rows, ""),
+        )
+    )
 
 
 def _code(names: list[str]) -> str:

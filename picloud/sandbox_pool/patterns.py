@@ -5,10 +5,7 @@ from typing import Any
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
-from picloud.sandbox_pool.guards import UNREADABLE
-
-_OTHERS = UNREADABLE | {"format", "format_map", "obj", "register"}
-"""What `guarded_getattr` replaces, or refuses for some objects alone: a pattern can't know which it will meet."""
+from picloud.sandbox_pool.guards import UNMATCHABLE
 
 
 class PatternPolicy(RestrictingNodeTransformer):
@@ -66,5 +63,5 @@ class PatternPolicy(RestrictingNodeTransformer):
 
     def _check_attribute(self, node: Any, name: str) -> None:
         self.check_name(node, name)
-        if name in _OTHERS:
+        if name in UNMATCHABLE:
             self.error(node, f'"{name}" is a reserved name.')

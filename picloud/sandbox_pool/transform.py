@@ -8,7 +8,7 @@ from RestrictedPython.transformer import IOPERATOR_TO_STR, copy_locations
 
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.imports import import_problems
-from picloud.sandbox_pool.language import ABSENT, METHODS, STATEMENTS
+from picloud.sandbox_pool.language import ABSENT, METHODS, RESERVED, STATEMENTS
 from picloud.sandbox_pool.patterns import PatternPolicy
 
 MAX_PROBLEMS = 20
@@ -138,10 +138,14 @@ class HandlerPolicy(PatternPolicy):
         copy_locations(cast(ast.ClassDef, visited), node)
         return visited
 
-    # super().method(): the only way to a base's method of the same name
+    # kind.__name__, and super().method(): the only way to a base's method of the same name
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         value = node.value
+        if node.attr == "__name__" and isinstance(node.ctx, ast.Load):
+            call = ast.Call(func=ast.Name("_name_", ast.Load()), args=[self.visit(value)], keywords=[])
+            copy_locations(call, node)
+            return call
         if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "super"):
             return super().visit_Attribute(node)
         method = self._functions[-1] if self._functions else None
@@ -215,8 +219,8 @@ def _explained(info: str) -> tuple[str, str]:
     """RestrictedPython's message, in the words of this language."""
     if "starts with" in info:
         name = info.split('"')[1]
-        if name == "__name__":
-            return f"{name!r} doesn't exist here", "leave the test out: handler(ctx) is called for every event"
+        if name in RESERVED:
+            return f"{name!r} is not available here", RESERVED[name]
         if name.startswith("__") and name.endswith("__"):
             return f"{name!r} is not available here", "special names can't be used, nor special methods but the usual"
         return (

@@ -151,6 +151,11 @@ ESCAPES = {
     "attrgetter": "import operator\ndef handler(ctx):\n    return operator.attrgetter('__class__')(1)",
     "namedtuple with a crafted name": STR_SUBCLASS
     + body("import collections\nreturn collections.namedtuple('T', [Name('x=1):pass')])"),
+    "__name__ of an instance": body("return (1).__name__"),
+    "__name__ of a module": body("import json\nreturn json.__name__"),
+    "__name__ written": "class C:\n    pass\n" + body("C.__name__ = 'x'\nreturn 1"),
+    "__name__ added to": "class C:\n    pass\n" + body("C.__name__ += 'x'\nreturn 1"),
+    "__name__ deleted": body("del handler.__name__\nreturn 1"),
     # classes
     "metaclass": "class C(metaclass=int):\n    pass\ndef handler(ctx):\n    return 1",
     "class keyword": "class C(x=1):\n    pass\ndef handler(ctx):\n    return 1",

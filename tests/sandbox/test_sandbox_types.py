@@ -81,7 +81,7 @@ def describe(value: Any, *rest: int, **options: Mapping[str, int]) -> str:
     match value:
         case Colour.RED | Colour.BLUE as colour:
             return f"colour {colour.name}"
-        case Point(x=0, y=y):
+        case Point(x=0, y=y) | Point(5, y):
             return f"on the axis at {y}"
         case {"op": "insert", "row": [first, *others], **rest} if others:
             return f"insert {first} {len(others)} {sorted(rest)}"
@@ -114,6 +114,7 @@ def handler(ctx: Any) -> dict[str, object]:
         "matched": [
             describe(Colour.RED),
             describe(Point(0, 4)),
+            describe(Point(5, 6)),
             describe({"op": "insert", "row": [1, 2, 3], "more": 1}),
             describe("four"),
             describe(-1),
@@ -138,8 +139,31 @@ def test_pasted_code_runs() -> None:
         "compared": [True, True, True],
         "abstract": [True, False, True],
         "top": {"n": 3},
-        "matched": ["colour RED", "on the axis at 4", "insert 1 2 ['more']", "text 4", "number", "nothing", "other"],
+        "matched": [
+            "colour RED",
+            "on the axis at 4",
+            "on the axis at 6",
+            "insert 1 2 ['more']",
+            "text 4",
+            "number",
+            "nothing",
+            "other",
+        ],
     }
+
+
+def test_the_name_of_a_class_and_of_a_function() -> None:
+    source = """
+class Shape:
+    def __repr__(self):
+        return f"<{type(self).__name__}>"
+def handler(ctx):
+    try:
+        int("x")
+    except ValueError as error:
+        return [type(error).__name__, handler.__name__, repr(Shape()), len.__name__]
+"""
+    assert run(source) == ["ValueError", "handler", "<Shape>", "len"]
 
 
 DATA = "from dataclasses import dataclass, field, asdict, fields, replace\n"
@@ -208,6 +232,11 @@ ESCAPES = {
     "a captured rest": body("match {}:\n    case {**_getattr_}:\n        return 1"),
     "a captured star": body("match []:\n    case [*_getattr_]:\n        return 1"),
     "a captured alternative": body("match 1:\n    case 1 | 2 as _getattr_:\n        return 1"),
+    "a dataclass's match arguments": DATA
+    + "@dataclass(init=False)\nclass C(AttributeError):\n    obj: int\n"
+    + body(
+        "try:\n    raise C('x', obj=handler)\nexcept C as e:\n    match e:\n        case C(o):\n            return o"
+    ),
     "a pattern's match arguments": "class C:\n    __match_args__ = ('__class__',)\n"
     + body("match C():\n    case C(x):\n        return x"),
 }
