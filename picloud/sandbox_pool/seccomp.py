@@ -29,11 +29,13 @@ REFUSED = words(
 
 _PROT_READ_WRITE = 0x3
 _MAP_PRIVATE_ANONYMOUS = 0x22
-_MAP_HARMLESS = 0x4000 | 0x20000 | 0x10  # NORESERVE, STACK, FIXED
+_MAP_HARMLESS = 0x4000 | 0x20000  # NORESERVE, STACK; not FIXED, see _CHECKS
 _MREMAP_MAYMOVE = 0x1
 _FUTEX_COMMAND = 0x7F
 _FUTEX_COMMANDS = (0, 1, 9, 10)  # WAIT, WAKE, WAIT_BITSET, WAKE_BITSET
 _MADVICE = (0, 4, 8)  # NORMAL, DONTNEED, FREE
+
+_CLOCKS = range(12)  # the named ones; negative numbers are the CPU clocks of other processes
 
 _MSG_HARMLESS = (
     0x40 | 0x4000
@@ -93,7 +95,9 @@ def _one_of(values: Iterable[int], mask: int = 0xFFFFFFFF) -> list[Step]:
 
 
 _CHECKS: Mapping[str, list[Step]] = {
+    # where it pleases the kernel: single pages far apart would each need page tables, which no limit counts
     "mmap": [
+        *_argument(0, _one_of((0,))),
         *_argument(2, _no_bits_but(_PROT_READ_WRITE)),
         *_argument(3, _no_bits_but(_MAP_PRIVATE_ANONYMOUS | _MAP_HARMLESS) + _all_bits_of(_MAP_PRIVATE_ANONYMOUS)),
     ],
@@ -102,6 +106,7 @@ _CHECKS: Mapping[str, list[Step]] = {
     "madvise": _argument(2, _one_of(_MADVICE)),
     "sendto": [*_argument(3, _no_bits_but(_MSG_HARMLESS)), *_argument(4, _one_of((0,)))],
     "recvfrom": _argument(3, _no_bits_but(_MSG_HARMLESS)),
+    **dict.fromkeys(("clock_gettime", "clock_getres", "clock_nanosleep"), _argument(0, _one_of(_CLOCKS))),
     "futex": _argument(1, _one_of(_FUTEX_COMMANDS, _FUTEX_COMMAND)),
 }
 
