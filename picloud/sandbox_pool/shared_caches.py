@@ -15,11 +15,12 @@ _PLAIN = frozenset({str, bytes, int})
 _CACHED: tuple[tuple[ModuleType, str], ...] = (
     (re, "_compile"),
     (re, "_compile_repl"),  # Python 3.11
-    (re, "_compile_template"),  # from 3.12
     (urllib.parse, "_byte_quoter_factory"),
     (fractions, "_hash_algorithm"),  # from 3.12
     (_strptime, "_strptime"),
 )
+_TEMPLATES: Any = getattr(re, "_compile_template", None)
+"""From Python 3.12. Its caller, written in C, keeps it from the first call on, so that it can't be replaced."""
 
 
 def plain(value: Any) -> Any:
@@ -38,6 +39,12 @@ def guard() -> None:
     for module, name in _CACHED:
         if hasattr(module, name):
             setattr(module, name, _asked_plainly(getattr(module, name)))
+
+
+def forget() -> None:
+    """At the end of an event: empties what can't be guarded."""
+    if _TEMPLATES is not None and _TEMPLATES.cache_info().currsize:
+        _TEMPLATES.cache_clear()
 
 
 def _asked_plainly(function: Any) -> Any:

@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 from picloud.sandbox_pool import compile as compiling
-from picloud.sandbox_pool import probes
+from picloud.sandbox_pool import probes, shared_caches
 from picloud.sandbox_pool.answer import encode_response, encode_result
 from picloud.sandbox_pool.context import Context, Log
 from picloud.sandbox_pool.event import decode_event
@@ -172,6 +172,7 @@ def _forget(namespace: dict[str, Any]) -> None:
     namespace.clear()
     _BUILTINS.pop("print", None)
     _BUILTINS.pop("__import__", None)
+    shared_caches.forget()
     while gc.collect():
         pass
 
