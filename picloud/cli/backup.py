@@ -3,7 +3,8 @@ from pathlib import Path
 
 import click
 
-from picloud.cli.database import DATABASE_ERRORS, embedded_cluster, open_engine
+from picloud.cli.database import DATABASE_ERRORS, open_engine
+from picloud.cli.embedded import embedded_cluster
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.postgres import find_bindir
 from picloud.services.backup_file import BackupError

@@ -1,6 +1,5 @@
 """A migrated database for commands that need one: the given server, the running instance's, or one for the moment."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -8,21 +7,15 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from picloud.cli.embedded import embedded_cluster
 from picloud.models.engine import make_engine
 from picloud.models.migrator import MigrationError, bring_up_to_date
 from picloud.models.revisions import current_revision, newest_revision
-from picloud.postgres import Cluster, PostgresError, find_bindir
+from picloud.postgres import PostgresError
 from picloud.settings import Settings, SettingsError
 
 CLI_POOL_SIZE = 1
 DATABASE_ERRORS = (PostgresError, MigrationError, SQLAlchemyError)
-
-
-def embedded_cluster(settings: Settings) -> Cluster:
-    """The PostgreSQL of the data folder; not started. Raises PostgresError."""
-    return Cluster(
-        settings.data_dir, bindir=find_bindir(os.environ), shared_buffers_mb=settings.postgres_shared_buffers_mb
-    )
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from picloud.checkup.database import database
 from picloud.checkup.files import files
 from picloud.checkup.finding import Finding, State, broken, warning
 from picloud.checkup.sandbox import sandbox
-from picloud.cli.database import CLI_POOL_SIZE, embedded_cluster
+from picloud.cli.database import CLI_POOL_SIZE
+from picloud.cli.embedded import embedded_cluster
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.models.engine import make_engine
 from picloud.postgres import PostgresError

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 from sqlalchemy.engine import URL
 
-from picloud.cli.database import DATABASE_ERRORS, embedded_cluster
+from picloud.cli.database import DATABASE_ERRORS
+from picloud.cli.embedded import embedded_cluster
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.crypto import KeyFileError, load_master_key
 from picloud.models.engine import database_url

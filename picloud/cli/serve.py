@@ -1,30 +1,72 @@
 import importlib
-import sys
+import os
+import socket
 import warnings
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
 
 import click
 
 from picloud.cli.allocator import give_memory_back
+from picloud.cli.embedded import embedded_cluster
+from picloud.cli.listening import inherited, listen
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.cli.supervisor import Supervisor
+from picloud.logs import configure_logging
+from picloud.postgres import PostgresError
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
+from picloud.settings import Settings
+
+SERVING = "picloud.cli.serving"
 
 
 @click.command("serve")
-@click.option("--listen", metavar="HOST:PORT", help="Where to serve.")
+@click.option("--listen", "address", metavar="HOST:PORT", help="Where to serve.")
 @data_dir_option
 @click.option("--sample", is_flag=True, help="Deploy the app `hello` and print how to call it.")
-@plain_errors(ExecutorGone)
-def command(listen: str | None, data_dir: Path | None, sample: bool) -> None:
+@plain_errors(ExecutorGone, PostgresError, OSError, ValueError)
+def command(address: str | None, data_dir: Path | None, sample: bool) -> None:
     """Run PiCloud until SIGTERM or Ctrl-C."""
     give_memory_back()
-    settings = load_settings(listen=listen, data_dir=data_dir)
+    settings = load_settings(listen=address, data_dir=data_dir)
     supervisor = Supervisor()  # a stop signal that comes while we start is kept until all can be ended in order
-    # Early, while this process is small and has no secrets, connections or threads.
+    configure_logging(settings.log_level)
+    # Everything is ended in the reverse order of its start.
+    with ExitStack() as stack:
+        executor = _start_executor(settings, stack)
+        _import_early()
+        listening = stack.enter_context(_listen(settings.listen))
+        cluster = None if settings.database_url else embedded_cluster(settings)
+        if cluster is not None:
+            cluster.start()
+            stack.callback(cluster.stop)
+        importlib.import_module(SERVING).serve(settings, supervisor, executor, cluster, listening, sample)
+
+
+def _start_executor(settings: Settings, stack: ExitStack) -> Executor:
+    """Early, while this process is small and has no secrets, connections or threads. It is examined in the background."""
     executor = Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers)
+    stack.callback(executor.close)
     executor.start()
+    Thread(target=_examine, args=(executor,), name="executor-examination", daemon=True).start()
+    return executor
+
+
+def _examine(executor: Executor) -> None:
+    with suppress(ExecutorGone):  # who wants a worker waits for the result, and is told
+        executor.examined()
+
+
+def _import_early() -> None:
+    """While PostgreSQL starts. Whoever imports it then waits for this, or gets its error."""
     # Pyramid 2.1's affair with setuptools, not of interest to who reads our log.
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
-    serving = importlib.import_module("picloud.cli.serving")
-    sys.exit(serving.serve(settings, supervisor, executor, sample))
+    Thread(target=importlib.import_module, args=(SERVING,), name="imports", daemon=True).start()
+
+
+def _listen(address: str) -> socket.socket:
+    try:
+        return inherited(os.environ) or listen(address)
+    except OSError as error:
+        raise OSError(f"{address} can't be listened on: {error.strerror}. Choose another one with --listen.") from error

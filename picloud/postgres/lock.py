@@ -8,7 +8,7 @@ from pathlib import Path
 from picloud.postgres.errors import PostgresError
 
 _PATIENCE_S = 3.0  # a command that started the server for itself is done soon
-_RETRY_S = 0.1
+_RETRY_S = 0.05
 
 
 class OwnerLock:

@@ -11,7 +11,7 @@ from picloud.postgres.programs import Programs
 
 _READY_S = 300  # crash recovery reads up to max_wal_size from a slow card
 _POLL_S = 0.02
-_RETRY_S = 0.25
+_RETRY_S = 0.05
 _RETRY_FOR_S = 15
 # A predecessor that is not reaped yet, or whose backends have not noticed its death: it passes by itself.
 _PASSING = ("already exists", "still in use")
