@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ EMAIL = "bench@example.com"
 class Box:
     """A served instance. `connection` is one kept-alive HTTP connection."""
 
-    def __init__(self, port: int, process: "subprocess.Popen[bytes]", data_dir: Path) -> None:
-        self.port, self.process, self.data_dir = port, process, data_dir
+    def __init__(self, port: int, data_dir: Path, start: Callable[[], "subprocess.Popen[bytes]"]) -> None:
+        self.port, self.data_dir = port, data_dir
+        self._start = start
+        self.process = start()
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self.key = ""
 
@@ -43,6 +45,23 @@ class Box:
         command = [PROGRAM, *arguments, "--data-dir", str(self.data_dir)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
+    def kill_and_restart(self) -> None:
+        """Does not wait until it is ready again."""
+        self.process.kill()
+        self.process.wait()
+        self.process = self._start()
+
+    def wait_until_ready(self) -> None:
+        for _ in range(300):
+            try:
+                self.call("GET", "/readyz")
+            except (OSError, RuntimeError, http.client.HTTPException):
+                self.connection.close()
+                time.sleep(0.1)
+            else:
+                return
+        raise RuntimeError("picloud serve did not become ready")
+
 
 @contextmanager
 def served(**environment: str) -> Iterator[Box]:
@@ -52,31 +71,22 @@ def served(**environment: str) -> Iterator[Box]:
         data_dir = Path(folder) / "data"
         command = [PROGRAM, "serve", "--listen", f"127.0.0.1:{port}", "--data-dir", str(data_dir)]
         with open(Path(folder) / "log", "wb") as log:
-            process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
+
+            def start() -> "subprocess.Popen[bytes]":
+                return subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
+
+            box = Box(port, data_dir, start)
             try:
-                box = Box(port, process, data_dir)
-                _wait_until_ready(box)
+                box.wait_until_ready()
                 box.cli("admin", "create", EMAIL)
                 box.key = box.cli("keys", "create", "--user", EMAIL)
                 yield box
             finally:
-                process.send_signal(signal.SIGTERM)
-                process.wait(30)
+                box.process.send_signal(signal.SIGTERM)
+                box.process.wait(30)
 
 
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
-
-
-def _wait_until_ready(box: Box) -> None:
-    for _ in range(300):
-        try:
-            box.call("GET", "/readyz")
-        except (OSError, RuntimeError, http.client.HTTPException):
-            box.connection.close()
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("picloud serve did not become ready")
