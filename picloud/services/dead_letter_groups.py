@@ -6,16 +6,14 @@ from datetime import datetime
 from typing import TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, case, cast, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from picloud.models import App, DeadLetter, Script
-from picloud.services.dead_letters import DeadLetterFilter
+from picloud.services.dead_letters import DeadLetterFilter, error_part
 
 Row = TypeVarTuple("Row")
 MOST = 50
-_UNREADABLE = r"\\u(0000|d[89a-f])"
-"""Escapes by which PostgreSQL may refuse to look into a JSON: NUL and halves of surrogate pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class DeadLetterGroup:
 def dead_letter_groups(session: Session, app: App) -> Sequence[DeadLetterGroup]:
     """The 50 largest."""
     letters = func.count().label("letters")
-    columns = (Script.name, _part("type"), _part("message"))
+    columns = (Script.name, error_part("type"), error_part("message"))
     query = _of(app, select(*columns, letters, func.max(DeadLetter.failed_at)))
     grouped = query.group_by(*columns).order_by(letters.desc()).limit(MOST)
     return [DeadLetterGroup(*row) for row in session.execute(grouped)]
@@ -40,14 +38,9 @@ def dead_letter_groups(session: Session, app: App) -> Sequence[DeadLetterGroup]:
 
 def letters_of_group(session: Session, app: App, script: str, type_: str, message: str, limit: int) -> Sequence[UUID]:
     """The oldest of exactly this group."""
-    wanted = (Script.name == script, _part("type") == type_, func.coalesce(_part("message"), "") == message)
+    wanted = (Script.name == script, error_part("type") == type_, func.coalesce(error_part("message"), "") == message)
     return session.scalars(_of(app, select(DeadLetter.id)).where(*wanted).order_by(DeadLetter.id).limit(limit)).all()
 
 
 def _of(app: App, query: Select[*Row]) -> Select[*Row]:
     return query.join(Script, Script.id == DeadLetter.script_id).where(*DeadLetterFilter().clauses(app.id))
-
-
-def _part(name: str) -> ColumnElement[str | None]:
-    readable = cast(DeadLetter.error, Text).regexp_match(_UNREADABLE).is_not(True)
-    return case((readable, DeadLetter.error[name].as_string()))

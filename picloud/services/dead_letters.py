@@ -4,12 +4,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Text, case, cast, select
 from sqlalchemy.orm import Session, defer
 
 from picloud.domain.errors import NotFound
 from picloud.models import App, DeadLetter, Script
 from picloud.services.paging import Page, PageRequest, fetch
+
+_UNREADABLE = r"\\u(0000|d[89a-f])"
+"""Escapes by which PostgreSQL may refuse to look into a JSON: NUL and halves of surrogate pairs."""
+
+
+def error_part(name: str) -> ColumnElement[str | None]:
+    """A text in the error of a dead letter; null where PostgreSQL can't look into it."""
+    readable = cast(DeadLetter.error, Text).regexp_match(_UNREADABLE).is_not(True)
+    return case((readable, DeadLetter.error[name].as_string()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +38,13 @@ class DeadLetterFilter:
     def clauses(self, app_id: UUID) -> list[ColumnElement[bool]]:
         """Conditions on the rows of `DeadLetter` that are this app's and can be replayed."""
         named = select(Script.id).where(Script.app_id == app_id, Script.name == self.script)
-        message = DeadLetter.error["message"].as_string()
         wanted: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
             (self.kind, DeadLetter.source_kind.__eq__),
             (self.trigger_id, DeadLetter.trigger_id.__eq__),
             (self.script, lambda _: DeadLetter.script_id.in_(named)),
             (self.trace_id, DeadLetter.trace_id.__eq__),
-            (self.error_type, DeadLetter.error["type"].as_string().__eq__),
-            (self.error_contains, lambda part: message.contains(part, autoescape=True)),
+            (self.error_type, error_part("type").__eq__),
+            (self.error_contains, lambda text: error_part("message").contains(text, autoescape=True)),
             (self.since, DeadLetter.failed_at.__ge__),
             (self.until, DeadLetter.failed_at.__lt__),
             (self.ids, DeadLetter.id.in_),

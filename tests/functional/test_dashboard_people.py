@@ -123,3 +123,67 @@ def test_a_key_that_has_ended_already_is_refused_and_the_form_keeps_its_fields(s
     assert "past" in said(refused)
     again = form_to(refused, "/api-keys")
     assert (again["name"].value, again.get("scopes", index=0).checked) == ("deploy", True)
+
+
+def test_what_another_wrote_into_an_entry_is_not_overwritten(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.put(f"/apps/{slug}/kv/orders/k", {"value": 1})
+    form = form_to(signed_in.get(f"/apps/{slug}/kv/orders/k"), "/kv/orders/k")
+    owner.put(f"/apps/{slug}/kv/orders/k", {"value": "theirs"})
+    form["value"] = '"mine"'
+    refused = form.submit(status=412)
+    assert owner.get(f"/apps/{slug}/kv/orders/k")["value"] == "theirs"
+    assert "theirs" in refused.html.main.details.text
+    again = form_to(refused, "/kv/orders/k")
+    assert again["value"].value.strip() == '"mine"'
+    again.submit(status=303)
+    assert owner.get(f"/apps/{slug}/kv/orders/k")["value"] == "mine"
+
+
+def test_pages_of_keys_name_the_apps_that_they_are_bound_to(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    form = form_to(signed_in.get("/api-keys"), "/api-keys")
+    form["name"], form["app"] = "bound", slug
+    form.set("scopes", True, index=0)
+    form.submit(status=200)
+    owner.new_app()
+    assert slug in signed_in.get("/api-keys?limit=1").html.tbody.text
+
+
+@pytest.mark.parametrize(("tab", "fields"), [("secrets", ("name", "value")), ("domains", ("domain",))])
+def test_after_a_refused_delete_the_form_still_adds(
+    signed_in: TestApp, owner: Client, tab: str, fields: tuple[str, ...]
+) -> None:
+    slug, first, second = owner.new_app(), f"{unique('A')}.example.com", f"{unique('B')}.example.com"
+    if tab == "secrets":
+        first, second = "FIRST", "SECOND"
+    form = form_to(signed_in.get(f"/apps/{slug}/{tab}"), f"/{tab}")
+    for field in fields:
+        form[field] = first
+    deleting = form_to(form.submit(status=303).follow(), "/delete")
+    deleting.submit(status=303)
+    form = form_to(deleting.submit(status=404), f"/{tab}")
+    for field in fields:
+        form[field] = second
+    assert second.lower() in form.submit(status=303).follow().html.tbody.text.lower()
+
+
+def test_a_mistyped_code_is_mended_without_a_new_secret(process: Process, person: Person) -> None:
+    own, _ = person(InstanceRole.MEMBER)
+    enrolled = form_to(own.get("/account"), "/account/totp").submit(status=200)
+    now, _ = codes(process, enrolled.html.find(id="totp-secret").text)
+    form = form_to(enrolled, "/totp/confirm")
+    form["code"] = "000000" if now != "000000" else "111111"
+    form = form_to(form.submit(status=422), "/totp/confirm")
+    form["code"] = now
+    assert form.submit(status=200).html.find(id="codes")
+
+
+def test_a_refused_change_of_a_user_leaves_the_form_that_makes_one(
+    person: Person, owner: Client, signed_in: TestApp, email: str
+) -> None:
+    admin, _ = person(InstanceRole.ADMIN)
+    refused = form_to(admin.get("/users?limit=200"), f"/users/{user_id(owner, email)}").submit("disabled", status=403)
+    form = form_to(refused, "/users")
+    form["email"], form["role"] = f"{unique('new')}@example.com", "member"
+    form.submit(status=303)

@@ -141,3 +141,15 @@ def test_what_runs_is_neither_retried_nor_cancelled(bench: Bench) -> None:
     for what in ("retry", "cancel"):
         problem = bench.owner.post(f"/apps/{bench.slug}/deliveries/{running['id']}/{what}", status=409)
         assert "running" in problem["detail"]
+
+
+def test_an_error_that_postgresql_can_t_look_into_is_no_obstacle(jobs: Bench) -> None:
+    jobs.script("nul", "raise ValueError('a\\x00b')")
+    jobs.trigger("queue", script="nul", queue="nuls", max_attempts=1)
+    jobs.route("send_nul", "ctx.queue('nuls').send(1)")
+    jobs.call("send_nul", status=204)
+    jobs.call("send", ["V"], status=204)
+    letters(jobs, 2)
+    [found] = letters(jobs, 1, "?error_contains=V")
+    assert found["error"]["message"] == "V"
+    assert jobs.owner.get(f"/apps/{jobs.slug}/dead-letters?error_type=ValueError")["items"]

@@ -5,6 +5,7 @@ from pyramid.response import Response
 
 from picloud.domain.access import Capability, Scope
 from picloud.domain.errors import PicloudError
+from picloud.services.paging import MAX_LIMIT
 from picloud.views import api_keys, apps
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, outcome, tried
@@ -35,5 +36,14 @@ def _draw(
     request: Request, form: dict[str, Any] | None = None, error: PicloudError | None = None, made: Any = None
 ) -> Response:
     values = {"found": api_keys.index(request), "made": made, "form": form or {}, "error": error}
-    mine = apps.index(request)["items"]
-    return draw(request, "api_keys", error.status if error else 200, apps=mine, scopes=list(Scope), **values)
+    return draw(request, "api_keys", error.status if error else 200, apps=_apps(request), scopes=list(Scope), **values)
+
+
+def _apps(request: Request) -> list[dict[str, Any]]:
+    """The first MAX_LIMIT apps: which page of the keys is looked at says nothing about them."""
+    asked, request.query_string = request.query_string, f"limit={MAX_LIMIT}"
+    try:
+        mine: list[dict[str, Any]] = apps.index(request)["items"]
+    finally:
+        request.query_string = asked
+    return mine

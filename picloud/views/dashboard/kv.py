@@ -4,14 +4,17 @@ from typing import Any
 
 from pyramid.request import Request
 from pyramid.response import Response
+from sqlalchemy import select
 
 from picloud.domain.access import Capability
-from picloud.domain.errors import PicloudError
+from picloud.domain.errors import PicloudError, PreconditionFailed
+from picloud.models import KvEntry
 from picloud.views import kv
 from picloud.views.dashboard.formats import pretty
 from picloud.views.dashboard.limits import number
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, json_field, tried, without_empty
+from picloud.views.entity_tags import entity_tag
 
 
 @page("page_kv", "GET", Capability.KV_READ)
@@ -46,8 +49,8 @@ def show(request: Request) -> Response:
 
 @page("page_kv_entry", "POST", Capability.KV_WRITE)
 def save(request: Request) -> Response:
-    form = given(request, "value", "ttl_s")
-    error = tried(request, kv.put, lambda: _body(form))
+    form = given(request, "value", "ttl_s", "if_match")
+    error = tried(request, lambda request: _put_unless_changed(request, form.get("if_match", "")), lambda: _body(form))
     return _draw(request, form, error) if error else _see(request)
 
 
@@ -55,6 +58,18 @@ def save(request: Request) -> Response:
 def delete(request: Request) -> Response:
     error = tried(request, kv.delete)
     return _draw(request, {}, error) if error else _see(request)
+
+
+def _put_unless_changed(request: Request, tag: str) -> Any:
+    """Raises PreconditionFailed where the entry is not any more what the page showed."""
+    path = request.matchdict
+    of_app = select(KvEntry.version).where(KvEntry.app_id == request.context.app.id)
+    row = of_app.where(KvEntry.collection == path["collection"], KvEntry.key == path["key"])
+    request.db.execute(row.with_for_update(key_share=True))
+    request.db.expire_all()
+    if entity_tag(kv.read(request)) != tag:
+        raise PreconditionFailed("The entry was changed meanwhile. Yours is not saved; save again to replace theirs.")
+    return kv.put(request)
 
 
 def _body(form: dict[str, str]) -> dict[str, Any]:
@@ -74,6 +89,8 @@ def _draw(request: Request, form: dict[str, str], error: PicloudError | None = N
         "kv_entry",
         error.status if error else 200,
         it=entry,
+        tag=entity_tag(entry),
+        changed=isinstance(error, PreconditionFailed),
         collection=request.matchdict["collection"],
         form={"value": pretty(entry["value"])} | form,
         error=error,
