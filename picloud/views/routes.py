@@ -74,7 +74,15 @@ APP_ROUTES = {
     "replay_dead_letter": APP + "/dead-letters/{id}/replay",
 }
 
-UNMANAGED_PREFIXES = ("/static/", "/healthz", "/readyz", "/internal/", "/api/v1/openapi.json", "/api/v1/email-inbound/", "/run/")
+UNMANAGED_PREFIXES = (
+    "/static/",
+    "/healthz",
+    "/readyz",
+    "/internal/",
+    "/api/v1/openapi.json",
+    "/api/v1/email-inbound/",
+    "/run/",
+)
 """Without a transaction around the request: they run handlers, wait, or have to work without the database."""
 
 

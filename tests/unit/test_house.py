@@ -18,7 +18,11 @@ def test_no_file_has_more_than_400_lines() -> None:
 def test_every_package_is_installed() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    listed = set(config["options"]["packages"].split()) - {"picloud_etc", "picloud_migrations", "picloud_migrations.versions"}
+    listed = set(config["options"]["packages"].split()) - {
+        "picloud_etc",
+        "picloud_migrations",
+        "picloud_migrations.versions",
+    }
     found = {".".join(path.parent.relative_to(ROOT).parts) for path in SOURCES if path.name == "__init__.py"}
     assert listed == found
 
