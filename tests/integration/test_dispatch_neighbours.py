@@ -17,6 +17,7 @@ LEASE_S = 600.0
 WATCHERS = """
     SELECT pid, query_start FROM pg_stat_activity
     WHERE query LIKE '%PERFORM pg_advisory_xact_lock_shared%' AND state = 'active' AND pid <> pg_backend_pid()
+      AND datname = current_database()
 """
 WATCHED = """
     SELECT session.pid FROM pg_locks AS session JOIN pg_locks AS waiting USING (classid, objid, database)
