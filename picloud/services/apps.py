@@ -1,5 +1,5 @@
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,10 @@ class AppService:
         """The app with this id or slug."""
         app_id = ids.parse(reference)
         return self._session.scalar(select(App).where(App.id == app_id if app_id else App.slug == reference))
+
+    def slugs(self, app_ids: Collection[UUID]) -> dict[UUID, str]:
+        rows = self._session.execute(select(App.id, App.slug).where(App.id.in_(app_ids)))
+        return {app_id: slug for app_id, slug in rows}
 
     def create(self, slug: str, name: str) -> App:
         """Raises Invalid, Conflict."""

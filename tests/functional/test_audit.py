@@ -263,7 +263,7 @@ def test_filters_and_pages(owner: Client, story: Story) -> None:
     since = first["items"][1]["created_at"]
     assert len(owner.get(f"/audit-events?action=app.create&since={since}")["items"]) >= 2
     assert owner.get(f"/audit-events?until={since}&limit=1")["items"][0]["created_at"] < since
-    assert owner.get("/audit-events?actor=nobody@example.com")["items"] == []
+    assert owner.get(f"/audit-events?actor={unique('nobody')}@example.com")["items"] == []
     gone = story.done["app", "DELETE"]["app_id"]
     assert {event["app_id"] for event in owner.get(f"/audit-events?app={gone}")["items"]} == {gone}
     owner.get("/audit-events?action=nothing", status=422)

@@ -5,6 +5,7 @@ from pyramid.response import Response
 
 from picloud.domain.access import Capability, Scope
 from picloud.domain.errors import PicloudError
+from picloud.services.apps import AppService
 from picloud.services.paging import MAX_LIMIT
 from picloud.views import api_keys, apps
 from picloud.views.dashboard.page import draw, page, see
@@ -35,12 +36,14 @@ def delete(request: Request) -> Response:
 def _draw(
     request: Request, form: dict[str, Any] | None = None, error: PicloudError | None = None, made: Any = None
 ) -> Response:
-    values = {"found": api_keys.index(request), "made": made, "form": form or {}, "error": error}
+    found = api_keys.index(request)
+    bound = AppService(request.db).slugs({key["app"] for key in found["items"] if key["app"]})
+    values = {"found": found, "bound": bound, "made": made, "form": form or {}, "error": error}
     return draw(request, "api_keys", error.status if error else 200, apps=_apps(request), scopes=list(Scope), **values)
 
 
 def _apps(request: Request) -> list[dict[str, Any]]:
-    """The first MAX_LIMIT apps: which page of the keys is looked at says nothing about them."""
+    """The first MAX_LIMIT apps, to pick from: which page of the keys is looked at says nothing about them."""
     asked, request.query_string = request.query_string, f"limit={MAX_LIMIT}"
     try:
         mine: list[dict[str, Any]] = apps.index(request)["items"]
