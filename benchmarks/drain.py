@@ -33,12 +33,12 @@ from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.app_code import AppCode, AppCodeCache
-from picloud.services.effects import EffectsFactory
-from picloud.services.recorder import Recorder
-from picloud.services.runner import Runner, RunResult
+from picloud.services.code.app_code import AppCode, AppCodeCache
+from picloud.services.code.runner import Runner, RunResult
+from picloud.services.executions.recorder import Recorder
+from picloud.services.runs.effects import EffectsFactory
+from picloud.services.runs.sync_runs import SyncRuns
 from picloud.services.sessions import session_factory
-from picloud.services.sync_runs import SyncRuns
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
 

@@ -24,7 +24,7 @@ from picloud.domain.kinds import ScriptKind
 from picloud.models import App, Script, ScriptVersion
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.prepared import Prepared
+from picloud.services.code.prepared import Prepared
 from picloud.services.sessions import session_factory
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings

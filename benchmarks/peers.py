@@ -28,7 +28,7 @@ from sqlalchemy import Engine, text
 from benchmarks.drain import Stub, bare, database, dispatched, fill, make_script, vacuum
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.runner import Runner
+from picloud.services.code.runner import Runner
 from picloud.settings import Settings
 
 AT_ONCE = 100

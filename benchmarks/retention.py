@@ -25,7 +25,7 @@ from picloud.models.partitions import PARTITIONED, _ensure
 from picloud.models.schema import migrate
 from picloud.postgres.binaries import find_bindir
 from picloud.postgres.cluster import Cluster
-from picloud.services.retention import drop_days
+from picloud.services.retention.retention import drop_days
 from picloud.settings import Settings
 
 CALM_S = 5.0

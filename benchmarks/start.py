@@ -25,9 +25,9 @@ from picloud.domain.delivery import RetryPolicy
 from picloud.domain.kinds import EventKind
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.app_code import AppCode
-from picloud.services.outbox import OutboxService
-from picloud.services.runner import RunResult
+from picloud.services.code.app_code import AppCode
+from picloud.services.code.runner import RunResult
+from picloud.services.delivery.outbox import OutboxService
 from picloud.services.sessions import session_factory
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings

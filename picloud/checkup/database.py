@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from picloud.checkup.finding import Finding, broken, ok, warning
 from picloud.crypto import KeyFileError
 from picloud.models.revisions import current_revision, newest_revision
-from picloud.services.master_keys import MasterKeyService
+from picloud.services.keyring.master_keys import MasterKeyService
 
 QUEUE_AGE_WARNING_S = 300
 CLOCK_WARNING_S = 5

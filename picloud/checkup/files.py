@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from picloud.checkup.finding import Finding, broken, ok, warning
-from picloud.services.backups import SUFFIX
+from picloud.services.backup.backups import SUFFIX
 
 DISK_WARNING_SHARE, DISK_BROKEN_SHARE = 0.10, 0.03
 BACKUP_WARNING_S = 3 * 86_400

@@ -13,8 +13,8 @@ from picloud.domain.errors import Conflict, NotFound, PicloudError
 from picloud.domain.kinds import InstanceRole
 from picloud.models import User, UserTotp
 from picloud.services.audit import AuditService
-from picloud.services.setup_links import SetupLinkService
-from picloud.services.users import UserService
+from picloud.services.people.setup_links import SetupLinkService
+from picloud.services.people.users import UserService
 
 _errors = plain_errors(*DATABASE_ERRORS, PicloudError)
 _password_stdin = click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")

@@ -7,8 +7,8 @@ from picloud.cli.database import DATABASE_ERRORS, open_engine
 from picloud.cli.embedded import embedded_cluster
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.postgres import find_bindir
-from picloud.services.backup_file import BackupError
-from picloud.services.backups import BackupService, prune
+from picloud.services.backup.backups import BackupService, prune
+from picloud.services.backup.file import BackupError
 
 FOLDER_NAME = "backups"
 

@@ -9,10 +9,10 @@ from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.domain.access import Scope
 from picloud.domain.audit import Action, Actor
 from picloud.domain.errors import NotFound, PicloudError
-from picloud.services.api_keys import ApiKeyService
-from picloud.services.apps import AppService
+from picloud.services.apps.apps import AppService
 from picloud.services.audit import AuditService
-from picloud.services.users import UserService
+from picloud.services.people.api_keys import ApiKeyService
+from picloud.services.people.users import UserService
 
 
 @click.group("keys")

@@ -13,8 +13,8 @@ from picloud.crypto import KeyFileError, load_master_key
 from picloud.models.engine import database_url
 from picloud.postgres import find_bindir
 from picloud.process import master_key_file
-from picloud.services.backup_file import BackupError, Manifest
-from picloud.services.restores import RestoreService, checked_manifest
+from picloud.services.backup.file import BackupError, Manifest
+from picloud.services.backup.restores import RestoreService, checked_manifest
 from picloud.settings import Settings
 
 

@@ -9,7 +9,7 @@ from picloud.domain.errors import PicloudError
 from picloud.process import master_key_file
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.master_keys import MasterKeyService
+from picloud.services.keyring.master_keys import MasterKeyService
 from picloud.services.sample import SampleService
 from picloud.services.sessions import session_factory
 from picloud.services.wakeup import Wakeup

@@ -24,8 +24,8 @@ from picloud.crypto import KeyFileError
 from picloud.postgres import Cluster
 from picloud.process import Process
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
+from picloud.services.people.setup_links import SetupLinkService
 from picloud.services.sample import SampleMail, SampleService
-from picloud.services.setup_links import SetupLinkService
 from picloud.settings import Settings
 
 log = logging.getLogger("picloud.serve")

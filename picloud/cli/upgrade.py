@@ -13,8 +13,8 @@ from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.models.revisions import current_revision, newest_revision
 from picloud.models.schema import downgrade, migrate
 from picloud.postgres import find_bindir
-from picloud.services.backup_file import BackupError
-from picloud.services.backups import BackupService
+from picloud.services.backup.backups import BackupService
+from picloud.services.backup.file import BackupError
 
 
 @click.command("upgrade")

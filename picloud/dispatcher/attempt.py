@@ -20,12 +20,12 @@ from picloud.sandbox_pool.executor import ExecutorGone
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import ErrorInfo, Outcome, Status
 from picloud.sandbox_pool.pool import Busy
-from picloud.services.app_code import AppCodeCache
-from picloud.services.app_events import Cause
-from picloud.services.effects import Effects, EffectsFactory
-from picloud.services.execution_rows import ExecutionRow, execution_row
-from picloud.services.pins import VersionGone, pinned
-from picloud.services.runner import Runner, RunResult
+from picloud.services.code.app_code import AppCodeCache
+from picloud.services.code.pins import VersionGone, pinned
+from picloud.services.code.runner import Runner, RunResult
+from picloud.services.executions.rows import ExecutionRow, execution_row
+from picloud.services.runs.app_events import Cause
+from picloud.services.runs.effects import Effects, EffectsFactory
 from picloud.services.trouble import passes
 
 log = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """Statements that choose what to claim, and look for what comes next. Their cost hangs on apps and batch, not on backlog."""
 
 from picloud.domain.kinds import Priority
-from picloud.services.outbox_sql import rfc3339
-from picloud.services.prepared import Prepared
+from picloud.services.code.prepared import Prepared
+from picloud.services.delivery.outbox_sql import rfc3339
 
 SMALL_BYTES = 8 * 1024
 """Stored size of a payload that is claimed with its delivery. What waits in memory for a worker is bounded so."""

@@ -9,11 +9,11 @@ from picloud.dispatcher.attempt import Attempter
 from picloud.dispatcher.loop import LAST_TRY_S, Loop
 from picloud.dispatcher.runners import Runners
 from picloud.dispatcher.upkeep import Upkeep
-from picloud.services.app_code import AppCodeCache
-from picloud.services.completions import Completions
-from picloud.services.effects import EffectsFactory
-from picloud.services.execution_feed import ExecutionFeed
-from picloud.services.runner import Runner
+from picloud.services.code.app_code import AppCodeCache
+from picloud.services.code.runner import Runner
+from picloud.services.delivery.completions import Completions
+from picloud.services.executions.feed import ExecutionFeed
+from picloud.services.runs.effects import EffectsFactory
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
 

@@ -16,10 +16,10 @@ from picloud.dispatcher.runners import Runners
 from picloud.dispatcher.settle import Ended
 from picloud.dispatcher.timers import Timer, Timers
 from picloud.dispatcher.verdict import Delivered, PutBack, Retry
-from picloud.services.app_code import AppCodeCache
-from picloud.services.completions import Completions
-from picloud.services.execution_feed import ExecutionFeed
-from picloud.services.execution_rows import log_execution
+from picloud.services.code.app_code import AppCodeCache
+from picloud.services.delivery.completions import Completions
+from picloud.services.executions.feed import ExecutionFeed
+from picloud.services.executions.rows import log_execution
 from picloud.services.trouble import passes
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings

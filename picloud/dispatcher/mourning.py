@@ -11,9 +11,9 @@ from picloud.dispatcher.verdict import Dead
 from picloud.domain.clock import rfc3339, utc_now
 from picloud.domain.delivery import MAX_DEPTH
 from picloud.domain.kinds import EventKind
-from picloud.services.app_code import AppCode
-from picloud.services.outbox import enqueue_values
-from picloud.services.outbox_sql import ENQUEUE_BY_CURSOR
+from picloud.services.code.app_code import AppCode
+from picloud.services.delivery.outbox import enqueue_values
+from picloud.services.delivery.outbox_sql import ENQUEUE_BY_CURSOR
 
 Values = dict[str, Any]
 

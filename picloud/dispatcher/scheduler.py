@@ -14,8 +14,8 @@ from picloud.domain.cron import Missed, Overlap
 from picloud.domain.delivery import RetryPolicy
 from picloud.domain.errors import Invalid
 from picloud.domain.kinds import EventKind
-from picloud.services.outbox import enqueue_values
-from picloud.services.outbox_sql import ENQUEUE_BY_CURSOR
+from picloud.services.delivery.outbox import enqueue_values
+from picloud.services.delivery.outbox_sql import ENQUEUE_BY_CURSOR
 
 log = logging.getLogger(__name__)
 

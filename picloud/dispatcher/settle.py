@@ -12,9 +12,9 @@ from picloud.dispatcher.mourning import Values, send
 from picloud.dispatcher.verdict import Dead, Delivered, PutBack, Retry, Verdict
 from picloud.domain.text import clean
 from picloud.services.array_literal import array_literal
-from picloud.services.execution_rows import ExecutionRow, insert_executions
-from picloud.services.outbox_sql import DELIVERY_COLUMNS, EVENT_COPY, delivery_columns_of
-from picloud.services.prepared import Prepared
+from picloud.services.code.prepared import Prepared
+from picloud.services.delivery.outbox_sql import DELIVERY_COLUMNS, EVENT_COPY, delivery_columns_of
+from picloud.services.executions.rows import ExecutionRow, insert_executions
 
 # Each by its key: an equality would let the index of what is held be gone through for every one of them.
 _FENCE = "o.id = r.id AND o.attempt = r.attempt AND o.epoch IS NOT DISTINCT FROM $1::bigint"

@@ -8,8 +8,8 @@ from threading import Event, Thread
 from sqlalchemy import Connection, Engine, text
 
 from picloud.models.partitions import ensure_partitions
-from picloud.services.retention import drop_days
-from picloud.services.retention_rows import clear_defaults, forget_closed, forget_expired
+from picloud.services.retention.retention import drop_days
+from picloud.services.retention.rows import clear_defaults, forget_closed, forget_expired
 from picloud.services.trouble import passes
 from picloud.settings import Settings
 

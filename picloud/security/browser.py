@@ -11,7 +11,7 @@ from pyramid.response import Response
 
 from picloud.crypto import csrf_token, same
 from picloud.domain.errors import Forbidden
-from picloud.services.user_sessions import Browser
+from picloud.services.people.user_sessions import Browser
 from picloud.settings import Settings
 
 COOKIE = "picloud_session"

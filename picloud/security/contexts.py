@@ -7,7 +7,7 @@ from pyramid.request import Request
 from picloud.domain.errors import NotFound, Unauthenticated
 from picloud.domain.kinds import AppRole
 from picloud.models import App
-from picloud.services.apps import AppService
+from picloud.services.apps.apps import AppService
 from picloud.services.principals import Principal, PrincipalService
 
 

@@ -8,19 +8,19 @@ from picloud.crypto import MasterKey
 from picloud.domain.clock import Clock, utc_now
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.app_code import AppCodeCache
-from picloud.services.app_hosts import AppHosts
-from picloud.services.callers import Callers
-from picloud.services.certificates import Certificates
-from picloud.services.completions import Completions
-from picloud.services.effects import EffectsFactory
-from picloud.services.execution_feed import ExecutionFeed
-from picloud.services.http_runs import HttpRuns
-from picloud.services.inbound_requests import InboundRequests
-from picloud.services.large_bodies import LargeBodies
-from picloud.services.recorder import Recorder
-from picloud.services.runner import Runner
-from picloud.services.script_tests import ScriptTests
+from picloud.services.apps.certificates import Certificates
+from picloud.services.apps.hosts import AppHosts
+from picloud.services.code.app_code import AppCodeCache
+from picloud.services.code.runner import Runner
+from picloud.services.delivery.completions import Completions
+from picloud.services.email.inbound_requests import InboundRequests
+from picloud.services.email.large_bodies import LargeBodies
+from picloud.services.executions.feed import ExecutionFeed
+from picloud.services.executions.recorder import Recorder
+from picloud.services.runs.callers import Callers
+from picloud.services.runs.effects import EffectsFactory
+from picloud.services.runs.http_runs import HttpRuns
+from picloud.services.runs.script_tests import ScriptTests
 from picloud.settings import Settings
 
 

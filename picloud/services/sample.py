@@ -15,12 +15,12 @@ from picloud.domain.kinds import AppRole, InstanceRole, RouteAccess, ScriptKind
 from picloud.inbound.signatures import sign_plain
 from picloud.models import App, InboundSecret, Trigger, User
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.apps import AppService, MemberService
-from picloud.services.email_triggers import GENERATE, EmailFields, EmailTriggerService, binding
-from picloud.services.routes import RouteService
-from picloud.services.scripts import ScriptService
-from picloud.services.triggers import CommonFields, TriggerService
-from picloud.services.users import UserService
+from picloud.services.apps.apps import AppService, MemberService
+from picloud.services.apps.routes import RouteService
+from picloud.services.apps.scripts import ScriptService
+from picloud.services.people.users import UserService
+from picloud.services.triggers.email import GENERATE, EmailFields, EmailTriggerService, binding
+from picloud.services.triggers.triggers import CommonFields, TriggerService
 from picloud.settings import Settings
 
 SLUG = "hello"

@@ -12,8 +12,8 @@ from picloud.domain.clock import rfc3339
 from picloud.domain.errors import Forbidden, invalid
 from picloud.models import ApiKey, App
 from picloud.security.accountability import audit, need_fresh_sign_in
-from picloud.services.api_keys import ApiKeyService
-from picloud.services.apps import AppService
+from picloud.services.apps.apps import AppService
+from picloud.services.people.api_keys import ApiKeyService
 from picloud.services.principals import Principal, PrincipalService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id, utc_moment
 

@@ -8,7 +8,7 @@ from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.models import AppDomain
 from picloud.security.accountability import audit
-from picloud.services.app_domains import AppDomainService
+from picloud.services.apps.domains import AppDomainService
 from picloud.views.api import api, json_body, page_request, page_shape, path_text, runtime
 
 

@@ -9,7 +9,7 @@ from picloud.domain.audit import Action
 from picloud.domain.kinds import RouteAccess
 from picloud.models import Route, Script
 from picloud.security.accountability import audit
-from picloud.services.routes import RouteService
+from picloud.services.apps.routes import RouteService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
 

@@ -8,7 +8,7 @@ from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.models import App
 from picloud.security.accountability import audit
-from picloud.services.apps import AppService
+from picloud.services.apps.apps import AppService
 from picloud.services.paging import Page
 from picloud.services.principals import Principal
 from picloud.views.api import api, json_body, page_request, page_shape

@@ -8,7 +8,7 @@ from picloud.domain import ids
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.models import AuditEvent
-from picloud.services.apps import AppService
+from picloud.services.apps.apps import AppService
 from picloud.services.audit import AuditFilter, AuditService, visible_apps
 from picloud.views.api import api, page_request, page_shape, query_as, query_text
 

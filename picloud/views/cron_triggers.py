@@ -4,7 +4,7 @@ from pyramid.request import Request
 
 from picloud.domain.cron import Missed, Overlap
 from picloud.models import Trigger
-from picloud.services.cron_triggers import CronTriggerService
+from picloud.services.triggers.cron import CronTriggerService
 from picloud.views.trigger_body import CommonBody, trigger_service
 
 NEXT_TIMES = 5

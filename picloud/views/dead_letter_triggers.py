@@ -6,7 +6,7 @@ from pyramid.request import Request
 
 from picloud.domain.kinds import EventKind
 from picloud.models import Trigger
-from picloud.services.dead_letter_triggers import DeadLetterTriggerService
+from picloud.services.triggers.dead_letter import DeadLetterTriggerService
 from picloud.views.trigger_body import CommonBody, trigger_service
 
 

@@ -11,8 +11,8 @@ from picloud.domain.errors import NotFound
 from picloud.domain.kinds import EventKind
 from picloud.models import DeadLetter, Script
 from picloud.security.accountability import audit
-from picloud.services.dead_letters import DeadLetterFilter, DeadLetterService
-from picloud.services.deliveries import DeliveryService
+from picloud.services.dead_letters.dead_letters import DeadLetterFilter, DeadLetterService
+from picloud.services.delivery.deliveries import DeliveryService
 from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text
 from picloud.views.deliveries import outbox_service
 

@@ -9,8 +9,8 @@ from picloud.domain.audit import Action
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.kinds import EventKind
 from picloud.security.accountability import audit
-from picloud.services.deliveries import Delivery, DeliveryFilter, DeliveryService
-from picloud.services.outbox import OutboxService
+from picloud.services.delivery.deliveries import Delivery, DeliveryFilter, DeliveryService
+from picloud.services.delivery.outbox import OutboxService
 from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text, runtime
 
 

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from picloud.domain.errors import NotFound, PicloudError, TooLarge, Unavailable, UnsupportedMediaType
 from picloud.inbound.adapters import MEDIA_TYPES
 from picloud.inbound.request import Request as Inbound
-from picloud.services.completions import Waiter
-from picloud.services.email_intake import Accepted, Door, EmailIntake
-from picloud.services.inbound_requests import Noted
-from picloud.services.outbox import OutboxService
+from picloud.services.delivery.completions import Waiter
+from picloud.services.delivery.outbox import OutboxService
+from picloud.services.email.inbound_requests import Noted
+from picloud.services.email.intake import Accepted, Door, EmailIntake
 from picloud.services.runtime import Runtime
 from picloud.views.api import path_id, public, runtime
 

@@ -11,8 +11,8 @@ from picloud.domain.kinds import AttachmentPolicy, TriggerKind
 from picloud.inbound.adapters import adapter
 from picloud.models import Trigger
 from picloud.security.accountability import audit
-from picloud.services.email_samples import SIGNABLE
-from picloud.services.email_triggers import GENERATE, EmailFields, EmailTriggerService
+from picloud.services.email.samples import SIGNABLE
+from picloud.services.triggers.email import GENERATE, EmailFields, EmailTriggerService
 from picloud.views.api import api, optional_json_body, path_id, runtime
 from picloud.views.trigger_body import CommonBody, trigger_service
 

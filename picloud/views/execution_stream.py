@@ -19,8 +19,8 @@ from picloud.domain.errors import invalid
 from picloud.domain.kinds import EventKind
 from picloud.models import Execution, ExecutionStatus
 from picloud.security.policy import still_permits
-from picloud.services.execution_tail import Notice, Tail
-from picloud.services.executions import ExecutionFilter, ExecutionService
+from picloud.services.executions.executions import ExecutionFilter, ExecutionService
+from picloud.services.executions.tail import Notice, Tail
 from picloud.services.paging import MAX_LIMIT, Page, PageRequest
 from picloud.services.trouble import passes
 from picloud.views.api import api, query_as, query_text, runtime

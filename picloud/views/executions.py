@@ -7,7 +7,7 @@ from pyramid.request import Request
 from picloud.domain.access import Capability
 from picloud.domain.kinds import EventKind
 from picloud.models import Execution, ExecutionStatus
-from picloud.services.executions import ExecutionFilter, ExecutionService
+from picloud.services.executions.executions import ExecutionFilter, ExecutionService
 from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text
 
 

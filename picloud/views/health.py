@@ -6,7 +6,7 @@ from pyramid.request import Request
 
 from picloud import __version__
 from picloud.domain.errors import Unavailable
-from picloud.services.readiness import Readiness
+from picloud.services.instance.readiness import Readiness
 from picloud.views.api import public, runtime
 
 

@@ -10,7 +10,7 @@ from pyramid.response import Response
 
 from picloud.domain.errors import BadRequest
 from picloud.security.contexts import signed_in
-from picloud.services.idempotency import Answer, Asked, IdempotencyService
+from picloud.services.requests.idempotency import Answer, Asked, IdempotencyService
 from picloud.views.api import runtime
 
 View = Callable[[Any, Request], Response]

@@ -12,8 +12,8 @@ from picloud.domain.audit import Action
 from picloud.domain.errors import NotFound, invalid
 from picloud.models import KvEntry
 from picloud.security.accountability import audit
-from picloud.services.kv import KvService
-from picloud.services.kv_usage import KvGrowth, KvQuota
+from picloud.services.kv.entries import KvService
+from picloud.services.kv.usage import KvGrowth, KvQuota
 from picloud.views.api import api, json_body, page_limit, path_text, query_text, runtime
 
 

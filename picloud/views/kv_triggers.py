@@ -5,7 +5,7 @@ from pyramid.request import Request
 
 from picloud.domain.kv import KvOp
 from picloud.models import Trigger
-from picloud.services.kv_triggers import KvTriggerService
+from picloud.services.triggers.kv import KvTriggerService
 from picloud.views.trigger_body import CommonBody, trigger_service
 
 

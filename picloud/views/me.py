@@ -7,7 +7,7 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.security.accountability import audit, need_fresh_sign_in
-from picloud.services.users import UserService
+from picloud.services.people.users import UserService
 from picloud.views.api import api, json_body
 from picloud.views.session import my_session
 

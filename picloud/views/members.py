@@ -9,8 +9,8 @@ from picloud.domain.audit import Action
 from picloud.domain.kinds import AppRole
 from picloud.models import AppMember, User
 from picloud.security.accountability import audit, need_fresh_sign_in
-from picloud.services.apps import MemberService
-from picloud.services.users import UserService
+from picloud.services.apps.apps import MemberService
+from picloud.services.people.users import UserService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
 

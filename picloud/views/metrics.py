@@ -8,7 +8,7 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.errors import Forbidden
 from picloud.security.contexts import signed_in
-from picloud.services.metrics import Metrics
+from picloud.services.instance.metrics import Metrics
 from picloud.views.api import public, runtime
 from picloud.views.forwarded import DIRECT
 

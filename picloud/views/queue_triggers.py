@@ -3,7 +3,7 @@ from typing import Any
 from pyramid.request import Request
 
 from picloud.models import Trigger
-from picloud.services.queue_triggers import QueueTriggerService
+from picloud.services.triggers.queue import QueueTriggerService
 from picloud.views.trigger_body import CommonBody, trigger_service
 
 

@@ -13,7 +13,7 @@ from pyramid.response import Response
 from picloud.crypto import token_hash
 from picloud.domain.errors import TooManyRequests, Unauthenticated
 from picloud.security.browser import session_token
-from picloud.services.rate_limits import Standing, TokenBuckets
+from picloud.services.requests.rate_limits import Standing, TokenBuckets
 from picloud.services.runtime import Runtime
 from picloud.views.routes import ADMIN
 

@@ -13,8 +13,8 @@ from picloud.domain.audit import Action
 from picloud.domain.errors import invalid
 from picloud.domain.kinds import EventKind
 from picloud.security.accountability import audit
-from picloud.services.dead_letters import DeadLetterFilter
-from picloud.services.replays import MAX_LETTERS, ReplayService, ReplayVersion
+from picloud.services.dead_letters.dead_letters import DeadLetterFilter
+from picloud.services.replays.replays import MAX_LETTERS, ReplayService, ReplayVersion
 from picloud.views.api import api, json_body, optional_json_body, runtime, utc_moment
 from picloud.views.dead_letters import letter_id
 

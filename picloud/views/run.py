@@ -17,8 +17,8 @@ from picloud.domain.delivery import RetryPolicy
 from picloud.domain.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, Unauthenticated
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind, RouteAccess
-from picloud.services.app_code import AppCode, RouteCode
-from picloud.services.outbox import OutboxService
+from picloud.services.code.app_code import AppCode, RouteCode
+from picloud.services.delivery.outbox import OutboxService
 from picloud.services.principals import KEY_PREFIX, Principal, PrincipalService
 from picloud.services.runtime import Runtime
 from picloud.views.api import path_text, public, runtime

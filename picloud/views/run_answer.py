@@ -7,8 +7,8 @@ from pyramid.response import Response
 
 from picloud.domain.errors import HandlerFailed, HandlerTimeout, PicloudError
 from picloud.sandbox_pool.outcome import Control, Outcome, Status
-from picloud.services.app_code import AppCode
-from picloud.services.runner import RunResult
+from picloud.services.code.app_code import AppCode
+from picloud.services.code.runner import RunResult
 from picloud.views.routes import APP
 
 SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"

@@ -17,10 +17,10 @@ from picloud.domain.delivery import MAX_DEPTH
 from picloud.domain.errors import Invalid, PicloudError, invalid
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind, HttpInTest, ScriptKind
-from picloud.services.app_code import AppCode
-from picloud.services.event_parts import part
-from picloud.services.masking import masked
-from picloud.services.script_tests import ScriptTest
+from picloud.services.code.app_code import AppCode
+from picloud.services.code.masking import masked
+from picloud.services.events.parts import part
+from picloud.services.runs.script_tests import ScriptTest
 from picloud.views.api import api, json_body, path_text, runtime, utc_moment
 from picloud.views.handler_wait import handler_wait
 from picloud.views.problems import problem_response

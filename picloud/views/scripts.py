@@ -10,7 +10,7 @@ from picloud.domain.errors import NotFound
 from picloud.domain.kinds import ScriptKind
 from picloud.models import Script, ScriptVersion
 from picloud.security.accountability import audit
-from picloud.services.scripts import ScriptService
+from picloud.services.apps.scripts import ScriptService
 from picloud.views.api import (
     MAX_INT,
     api,

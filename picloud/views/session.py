@@ -18,8 +18,8 @@ from picloud.security.browser import (
     session_token,
     set_session_cookie,
 )
-from picloud.services.sign_in import Credentials, SignInService
-from picloud.services.user_sessions import UserSessionService
+from picloud.services.people.sign_in import Credentials, SignInService
+from picloud.services.people.user_sessions import UserSessionService
 from picloud.views.api import api, json_body, page_request, page_shape, path_id, public, runtime
 from picloud.views.users import shape as user_shape
 

@@ -8,8 +8,8 @@ from pyramid.request import Request
 from picloud.domain.audit import Action, Actor
 from picloud.security.browser import check_origin
 from picloud.services.audit import AuditService
-from picloud.services.setup_links import SetupLinkService
-from picloud.services.users import UserService
+from picloud.services.people.setup_links import SetupLinkService
+from picloud.services.people.users import UserService
 from picloud.views.api import json_body, public
 from picloud.views.users import shape
 

@@ -10,7 +10,7 @@ from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.domain.errors import NotFound
 from picloud.security.accountability import audit, need_fresh_sign_in
-from picloud.services.totp import TotpService
+from picloud.services.people.totp import TotpService
 from picloud.views.api import api, json_body, runtime
 
 

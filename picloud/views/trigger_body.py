@@ -7,7 +7,7 @@ from pyramid.request import Request
 
 from picloud.domain.kinds import DispatchMode, Priority
 from picloud.models import Trigger
-from picloud.services.triggers import CommonFields, TriggerService
+from picloud.services.triggers.triggers import CommonFields, TriggerService
 from picloud.views.api import runtime
 
 

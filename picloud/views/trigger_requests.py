@@ -8,7 +8,7 @@ from pyramid.request import Request
 from picloud.domain.access import Capability
 from picloud.domain.kinds import TriggerKind
 from picloud.models import EmailTriggerDetails, InboundCounter, InboundRequest, Trigger
-from picloud.services.inbound_requests import counters, last_requests
+from picloud.services.email.inbound_requests import counters, last_requests
 from picloud.views.api import api, path_id, runtime
 from picloud.views.trigger_body import trigger_service
 

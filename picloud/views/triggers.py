@@ -14,10 +14,10 @@ from picloud.domain.errors import invalid
 from picloud.domain.kinds import EventKind, TriggerKind
 from picloud.models import Script, Trigger
 from picloud.security.accountability import audit
-from picloud.services import email_samples
-from picloud.services.email_intake import EmailIntake
-from picloud.services.event_parts import part
-from picloud.services.sample_events import SampleEventService
+from picloud.services.email import samples as email_samples
+from picloud.services.email.intake import EmailIntake
+from picloud.services.events.parts import part
+from picloud.services.events.sample_events import SampleEventService
 from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id, runtime
 from picloud.views.cron_triggers import CronTriggers
 from picloud.views.dead_letter_triggers import DeadLetterTriggers

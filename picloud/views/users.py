@@ -11,7 +11,7 @@ from picloud.domain.errors import Conflict
 from picloud.domain.kinds import InstanceRole
 from picloud.models import User
 from picloud.security.accountability import audit, need_fresh_sign_in
-from picloud.services.users import UserService, may_grant
+from picloud.services.people.users import UserService, may_grant
 from picloud.views.api import api, json_body, page_request, page_shape, path_id
 
 

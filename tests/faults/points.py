@@ -22,15 +22,15 @@ BEFORE, AFTER = "before", "after"
 POINTS: dict[str, tuple[str, str]] = {
     "claimed, not committed": ("picloud.dispatcher.claimer:Claimer.claim", AFTER),
     "claim committed, not submitted": ("picloud.dispatcher.runners:Runners.submit", BEFORE),
-    "submitted, not run": ("picloud.services.runner:Runner.run", BEFORE),
-    "run, not settled": ("picloud.services.runner:Runner.run", AFTER),
+    "submitted, not run": ("picloud.services.code.runner:Runner.run", BEFORE),
+    "run, not settled": ("picloud.services.code.runner:Runner.run", AFTER),
     "settled, not committed": ("picloud.dispatcher.ledger:settle", AFTER),
     "settled and committed, not reported": ("picloud.dispatcher.loop:Loop._report", BEFORE),
     "effects settled, not committed": ("picloud.dispatcher.attempt:settle", AFTER),
     "effects committed, not reported": ("picloud.dispatcher.attempt:Attempter._commit", AFTER),
-    "call's effects written, not committed": ("picloud.services.http_runs:insert_executions", AFTER),
-    "call's effects committed, not answered": ("picloud.services.http_runs:HttpRuns.run", AFTER),
-    "event written, not committed": ("picloud.services.outbox:OutboxService.enqueue", AFTER),
+    "call's effects written, not committed": ("picloud.services.runs.http_runs:insert_executions", AFTER),
+    "call's effects committed, not answered": ("picloud.services.runs.http_runs:HttpRuns.run", AFTER),
+    "event written, not committed": ("picloud.services.delivery.outbox:OutboxService.enqueue", AFTER),
     "event committed, not answered": ("picloud.services.sessions:_run_actions", BEFORE),
 }
 

@@ -9,7 +9,7 @@ from webtest import TestApp, TestResponse
 from picloud.app import make_app
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
-from picloud.services.users import UserService
+from picloud.services.people.users import UserService
 from tests.functional.client import unique
 
 PASSWORD = "correct horse battery staple"

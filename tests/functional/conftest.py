@@ -13,8 +13,8 @@ from picloud.domain.kinds import InstanceRole
 from picloud.models.engine import make_engine
 from picloud.postgres import Cluster
 from picloud.process import Process
-from picloud.services.api_keys import ApiKeyService
-from picloud.services.users import UserService
+from picloud.services.people.api_keys import ApiKeyService
+from picloud.services.people.users import UserService
 from picloud.settings import Settings
 from tests.functional.bench import Bench
 from tests.functional.client import Client, unique

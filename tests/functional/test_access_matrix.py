@@ -28,9 +28,9 @@ from picloud.models import AppMember
 from picloud.openapi.served import Served, served
 from picloud.process import Process
 from picloud.security.contexts import app_context, instance_context
-from picloud.services.api_keys import ApiKeyService
-from picloud.services.user_sessions import Browser, UserSessionService
-from picloud.services.users import UserService
+from picloud.services.people.api_keys import ApiKeyService
+from picloud.services.people.user_sessions import Browser, UserSessionService
+from picloud.services.people.users import UserService
 from tests.functional.client import Client, unique
 
 MADE_UP = "01a00000-0000-7000-8000-000000000000"

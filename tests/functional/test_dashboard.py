@@ -13,7 +13,7 @@ from picloud.app import make_app
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
 from picloud.sandbox_pool.executor import Executor
-from picloud.services.users import UserService
+from picloud.services.people.users import UserService
 from picloud.views.dashboard import routes
 from picloud.views.dashboard.assets import assets
 from tests.functional.browsing import PASSWORD, browser, email, signed_in

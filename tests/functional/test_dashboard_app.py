@@ -11,7 +11,7 @@ from webtest import TestApp
 from picloud.domain import totp
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
-from picloud.services.users import UserService
+from picloud.services.people.users import UserService
 from tests.functional.browsing import PASSWORD, browser, email, form_to, said, signed_in
 from tests.functional.client import Client, unique
 

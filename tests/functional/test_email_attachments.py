@@ -12,7 +12,7 @@ from webtest import TestApp
 from picloud.domain.errors import NotFound
 from picloud.inbound.signatures import sign_plain
 from picloud.process import Process
-from picloud.services.attachments import content_of
+from picloud.services.email.attachments import content_of
 from tests.functional.client import Client
 from tests.functional.test_email_inbound import SECRET, Inbox, mail, post
 

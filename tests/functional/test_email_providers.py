@@ -15,7 +15,7 @@ from webtest import TestApp
 
 from picloud.inbound.signatures import sign_plain, sign_standard
 from picloud.process import Process
-from picloud.services.large_bodies import LARGE_BYTES
+from picloud.services.email.large_bodies import LARGE_BYTES
 from tests.functional.client import Client, unique
 from tests.functional.test_email_inbound import SECRET, Inbox, post
 

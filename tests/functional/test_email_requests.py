@@ -6,7 +6,7 @@ from typing import Any
 from webtest import TestApp
 
 from picloud.inbound.signatures import sign_plain
-from picloud.services.inbound_requests import SHOWN
+from picloud.services.email.inbound_requests import SHOWN
 from tests.functional.client import Client
 from tests.functional.test_email_inbound import SECRET, Inbox, mail, post
 

@@ -12,7 +12,7 @@ from webtest import TestApp
 from picloud.domain.kinds import InstanceRole
 from picloud.models import IdempotentAnswer
 from picloud.process import Process
-from picloud.services.idempotency import Asked
+from picloud.services.requests.idempotency import Asked
 from tests.functional.client import ADMIN, Client, check_problem, unique
 from tests.functional.conftest import make_key
 

@@ -16,9 +16,9 @@ from picloud.crypto import KeyFileError, UnsealError, create_master_key, load_ma
 from picloud.models import Base, Secret
 from picloud.models.engine import make_engine
 from picloud.postgres import Cluster
-from picloud.services.master_keys import MasterKeyService
-from picloud.services.sealed_values import SEALED_COLUMNS
-from picloud.services.secrets import SecretService
+from picloud.services.instance.sealed_values import SEALED_COLUMNS
+from picloud.services.keyring.master_keys import MasterKeyService
+from picloud.services.keyring.secrets import SecretService
 from tests.functional.serving import Serving
 
 SECRETS = 1000

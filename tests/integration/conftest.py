@@ -22,16 +22,16 @@ from picloud.domain.kinds import EventKind, InstanceRole, ScriptKind
 from picloud.models import App, Script, ScriptVersion, User
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
-from picloud.services.app_code import AppCodeCache
 from picloud.services.changes import code_changed
-from picloud.services.effects import EffectsFactory
-from picloud.services.outbox import OutboxService
+from picloud.services.code.app_code import AppCodeCache
+from picloud.services.code.runner import Runner, RunResult
+from picloud.services.delivery.outbox import OutboxService
+from picloud.services.executions.recorder import Recorder
 from picloud.services.principals import Principal
-from picloud.services.recorder import Recorder
-from picloud.services.replays import ReplayService, ReplayVersion
-from picloud.services.runner import Runner, RunResult
+from picloud.services.replays.replays import ReplayService, ReplayVersion
+from picloud.services.runs.effects import EffectsFactory
+from picloud.services.runs.sync_runs import SyncRuns
 from picloud.services.sessions import session_factory
-from picloud.services.sync_runs import SyncRuns
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
 

@@ -10,9 +10,9 @@ from sqlalchemy import event
 from picloud.domain.errors import NotFound
 from picloud.domain.kinds import RouteAccess, ScriptKind
 from picloud.models import App, Route
-from picloud.services import app_code
-from picloud.services.app_code import AppCodeCache
 from picloud.services.changes import code_changed
+from picloud.services.code import app_code
+from picloud.services.code.app_code import AppCodeCache
 from tests.integration.conftest import World
 
 

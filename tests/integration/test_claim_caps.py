@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from picloud.services.runner import RunResult
+from picloud.services.code.runner import RunResult
 from tests.integration.claiming import SOURCE, Hands, backlog, hands, new_app
 from tests.integration.conftest import Node, World
 from tests.integration.test_dispatch_wakeup import QUIET_S, last_query

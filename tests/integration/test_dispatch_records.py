@@ -14,9 +14,9 @@ from picloud.domain.ids import uuid7
 from picloud.postgres.cluster import Cluster
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome, Status
-from picloud.services.execution_rows import ExecutionRow, execution_row
-from picloud.services.recorder import BATCH_S, Recorder
-from picloud.services.runner import RunResult
+from picloud.services.code.runner import RunResult
+from picloud.services.executions.recorder import BATCH_S, Recorder
+from picloud.services.executions.rows import ExecutionRow, execution_row
 from tests.integration.conftest import QUICK, World
 
 NOT_JSON = b'{"half":'

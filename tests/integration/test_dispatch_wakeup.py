@@ -12,8 +12,8 @@ from transaction import TransactionManager
 
 from picloud.domain.kinds import EventKind
 from picloud.models.node import EPOCH_LOCK_CLASS
-from picloud.services.app_code import AppCodeCache
-from picloud.services.outbox import OutboxService
+from picloud.services.code.app_code import AppCodeCache
+from picloud.services.delivery.outbox import OutboxService
 from tests.integration.conftest import QUICK, Node, World
 
 OK = "def handler(ctx):\n    return ctx.event.attempt"

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from picloud.domain.errors import Conflict
-from picloud.services.kv import KvService
-from picloud.services.kv_usage import KvGrowth, KvQuota
+from picloud.services.kv.entries import KvService
+from picloud.services.kv.usage import KvGrowth, KvQuota
 from tests.integration.conftest import World
 
 QUOTA = KvQuota(entries=3, size_bytes=100, value_bytes=60)

@@ -9,7 +9,7 @@ from picloud.domain.delivery import MAX_DEPTH, RetryPolicy
 from picloud.domain.errors import Conflict, Invalid, NotFound, Unavailable
 from picloud.domain.kinds import EventKind
 from picloud.models import App
-from picloud.services.outbox import OutboxService
+from picloud.services.delivery.outbox import OutboxService
 from tests.integration.conftest import QUICK, World
 
 FAILS = "def handler(ctx):\n    raise ValueError('no')"

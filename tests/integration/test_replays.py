@@ -13,9 +13,9 @@ from picloud.domain.errors import Conflict, NotFound, Unavailable
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind, ScriptKind
 from picloud.models import App
-from picloud.services import replays
-from picloud.services.dead_letters import DeadLetterFilter
-from picloud.services.replays import MAX_LETTERS, Replayed, ReplayService, ReplayVersion
+from picloud.services.dead_letters.dead_letters import DeadLetterFilter
+from picloud.services.replays import replays
+from picloud.services.replays.replays import MAX_LETTERS, Replayed, ReplayService, ReplayVersion
 from tests.integration.conftest import World
 
 FAILS = "def handler(ctx):\n    raise ValueError('no')"

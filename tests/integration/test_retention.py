@@ -12,11 +12,11 @@ from sqlalchemy.exc import OperationalError
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind
 from picloud.models import App
-from picloud.services import retention_days
-from picloud.services.deliveries import DeliveryService
-from picloud.services.replay_lock import HOLD_EVENTS
-from picloud.services.retention import drop_days
-from picloud.services.retention_rows import clear_defaults, forget_closed, forget_expired
+from picloud.services.delivery.deliveries import DeliveryService
+from picloud.services.replays.lock import HOLD_EVENTS
+from picloud.services.retention import days as retention_days
+from picloud.services.retention.retention import drop_days
+from picloud.services.retention.rows import clear_defaults, forget_closed, forget_expired
 from tests.integration.conftest import World
 from tests.integration.history import add_event, add_execution, drop_old_tables, make_day, old_id, tables
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from picloud.services.kept_parts import KEPT_BYTES, kept, kept_event
+from picloud.services.executions.kept_parts import KEPT_BYTES, kept, kept_event
 
 
 def test_what_fits_is_kept_as_it_is() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Control, ErrorInfo, LogEntry, Outcome, Status
-from picloud.services.masking import mask, masked
+from picloud.services.code.masking import mask, masked
 
 SECRET = 'key: "é"\nhunter2'
 

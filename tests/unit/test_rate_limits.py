@@ -1,4 +1,4 @@
-from picloud.services.rate_limits import MAX_BUCKETS, TokenBuckets
+from picloud.services.requests.rate_limits import MAX_BUCKETS, TokenBuckets
 
 
 class Clock:

@@ -6,7 +6,7 @@ import msgspec
 from picloud.domain.kinds import EventKind
 from picloud.openapi.operation import PAGE, Moment, Operation, Query, Queued, Resource, page
 from picloud.openapi.resources.deliveries import Attempt
-from picloud.services.replays import ReplayVersion
+from picloud.services.replays.replays import ReplayVersion
 from picloud.views.replays import Replay, ReplayMany
 
 

@@ -5,7 +5,7 @@ from pyramid.response import Response
 
 from picloud.domain.access import Capability, Scope
 from picloud.domain.errors import PicloudError
-from picloud.services.apps import AppService
+from picloud.services.apps.apps import AppService
 from picloud.services.paging import MAX_LIMIT
 from picloud.views import api_keys, apps
 from picloud.views.dashboard.page import draw, page, see

@@ -2,8 +2,8 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
-from picloud.services.executions import ExecutionFilter, ExecutionService
-from picloud.services.overview import OverviewService
+from picloud.services.executions.executions import ExecutionFilter, ExecutionService
+from picloud.services.instance.overview import OverviewService
 from picloud.services.paging import PageRequest
 from picloud.views import apps
 from picloud.views.api import runtime

@@ -8,7 +8,7 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError
 from picloud.domain.kinds import EventKind
-from picloud.services.dead_letter_groups import dead_letter_groups, letters_of_group
+from picloud.services.dead_letters.groups import dead_letter_groups, letters_of_group
 from picloud.views import dead_letters, replays
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, outcome, tried, without_empty

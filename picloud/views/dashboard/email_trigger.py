@@ -11,7 +11,7 @@ from picloud.domain.access import Capability
 from picloud.domain.errors import Unavailable
 from picloud.domain.kinds import TriggerKind
 from picloud.inbound.signatures import sign_plain
-from picloud.services.email_intake import EmailIntake
+from picloud.services.email.intake import EmailIntake
 from picloud.views import trigger_requests
 from picloud.views.api import path_id, runtime
 from picloud.views.deliveries import outbox_service

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from picloud.domain.access import Capability
 from picloud.domain.kinds import EventKind
 from picloud.models import ExecutionStatus, Script, ScriptVersion
-from picloud.services.input_summaries import input_summaries
+from picloud.services.executions.input_summaries import input_summaries
 from picloud.views import executions
 from picloud.views.dashboard.listing import Line, excerpt
 from picloud.views.dashboard.page import draw, page

@@ -6,7 +6,7 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError, invalid
 from picloud.domain.kinds import AppRole
-from picloud.services.users import UserService
+from picloud.services.people.users import UserService
 from picloud.views import members
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, tried

@@ -2,7 +2,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
-from picloud.services.overview import OverviewService
+from picloud.services.instance.overview import OverviewService
 from picloud.views import apps
 from picloud.views.api import runtime
 from picloud.views.dashboard.page import draw, page

@@ -9,7 +9,7 @@ from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError, PreconditionFailed
 from picloud.domain.kinds import EventKind, ScriptKind
 from picloud.models import Script, ScriptVersion, User
-from picloud.services.executions import ExecutionService
+from picloud.services.executions.executions import ExecutionService
 from picloud.views import scripts
 from picloud.views.api import path_text, query_text
 from picloud.views.dashboard import limits

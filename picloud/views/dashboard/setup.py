@@ -7,8 +7,8 @@ from picloud.domain.audit import Action, Actor
 from picloud.domain.errors import PicloudError
 from picloud.security.browser import check_origin
 from picloud.services.audit import AuditService
-from picloud.services.setup_links import SetupLinkService
-from picloud.services.users import UserService
+from picloud.services.people.setup_links import SetupLinkService
+from picloud.services.people.users import UserService
 from picloud.views.dashboard.page import draw, public_page, see
 
 

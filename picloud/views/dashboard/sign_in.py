@@ -8,9 +8,9 @@ from picloud.domain.audit import Action
 from picloud.domain.errors import PicloudError
 from picloud.security.accountability import audit
 from picloud.security.browser import browser, check_origin, clear_session_cookie, set_session_cookie
-from picloud.services.sign_in import Credentials, SignInService
-from picloud.services.user_sessions import UserSessionService
-from picloud.services.users import UserService
+from picloud.services.people.sign_in import Credentials, SignInService
+from picloud.services.people.user_sessions import UserSessionService
+from picloud.services.people.users import UserService
 from picloud.views.api import runtime
 from picloud.views.dashboard.page import THEME_COOKIE, THEMES, draw, own_path, page, public_page, see
 

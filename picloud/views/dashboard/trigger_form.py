@@ -19,7 +19,7 @@ from picloud.domain.kinds import (
 from picloud.domain.kv import KvOp
 from picloud.inbound.adapters import PROVIDERS
 from picloud.models import Script
-from picloud.services.email_triggers import GENERATE
+from picloud.services.triggers.email import GENERATE
 from picloud.views.dashboard.limits import number
 from picloud.views.dashboard.twin import given
 
