@@ -12,6 +12,7 @@ from picloud.services.apps.apps import AppService
 from picloud.services.paging import Page
 from picloud.services.principals import Principal
 from picloud.views.api import api, json_body, page_request, page_shape
+from picloud.views.limits import limits_shape
 
 
 class NewApp(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,16 +39,24 @@ def shape(app: App) -> dict[str, Any]:
     }
 
 
+def shown(request: Request, app: App) -> dict[str, Any]:
+    return shape(app) | limits_shape(request, app.limits)
+
+
 @api("apps", "GET", Capability.SELF_READ)
 def index(request: Request) -> dict[str, Any]:
     """All apps for who may see all; else those in which the user has a role; with a bound key its one app."""
     principal: Principal = request.identity
     apps, page = AppService(request.db), page_request(request)
+
+    def show(app: App) -> dict[str, Any]:
+        return shown(request, app)
+
     if principal.app_id is not None:
         bound = apps.find(str(principal.app_id))
-        return page_shape(Page([bound] if bound else [], None), shape)
+        return page_shape(Page([bound] if bound else [], None), show)
     everything = principal.may(Capability.APP_READ)
-    return page_shape(apps.list(page) if everything else apps.list_of(principal.user_id, page), shape)
+    return page_shape(apps.list(page) if everything else apps.list_of(principal.user_id, page), show)
 
 
 @api("apps", "POST", Capability.INSTANCE_CREATE_APP)
@@ -56,12 +65,12 @@ def create(request: Request) -> dict[str, Any]:
     app = AppService(request.db).create(body.slug, body.name)
     audit(request, Action.APP_CREATE, app.id, after=shape(app))
     request.response.status_int = 201
-    return shape(app)
+    return shown(request, app)
 
 
 @api("app", "GET", Capability.APP_READ)
 def read(request: Request) -> dict[str, Any]:
-    return shape(request.context.app)
+    return shown(request, request.context.app)
 
 
 @api("app", "PATCH", Capability.APP_UPDATE)
@@ -75,7 +84,7 @@ def update(request: Request) -> dict[str, Any]:
         limits=body.limits,
     )
     audit(request, Action.APP_UPDATE, app.id, before, shape(app))
-    return shape(app)
+    return shown(request, app)
 
 
 @api("app", "DELETE", Capability.APP_DELETE)

@@ -33,8 +33,19 @@ _SHOWN: Mapping[str, Show] = {
 }
 """What has a tag, by the name of the route, and the view that shows it."""
 
-_UNSTABLE = frozenset({"source", "inbound_secret", "inbound_url", "setup", "next_at", "next_times"})
-"""Fields that are no state of their own: shown once, computed from the clock, or told by the version."""
+_UNSTABLE = frozenset(
+    {
+        "source",
+        "inbound_secret",
+        "inbound_url",
+        "setup",
+        "next_at",
+        "next_times",
+        "default_limits",
+        "effective_limits",
+    }
+)
+"""Fields that are no state of their own: shown once, computed from the clock or the settings, or told by the version."""
 
 
 def tagged_view(view: View, info: Any) -> View:

@@ -22,6 +22,7 @@ from picloud.views.api import (
     query_as,
     runtime,
 )
+from picloud.views.limits import limits_shape
 
 
 class NewScript(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,6 +52,10 @@ def shape(script: Script) -> dict[str, Any]:
     }
 
 
+def shown(request: Request, script: Script) -> dict[str, Any]:
+    return shape(script) | limits_shape(request, script.limits, request.context.app.limits)
+
+
 def version_shape(version: ScriptVersion) -> dict[str, Any]:
     return {
         "number": version.number,
@@ -63,7 +68,8 @@ def version_shape(version: ScriptVersion) -> dict[str, Any]:
 
 @api("scripts", "GET", Capability.SCRIPT_READ)
 def index(request: Request) -> dict[str, Any]:
-    return page_shape(script_service(request).list(page_request(request)), shape)
+    page = script_service(request).list(page_request(request))
+    return page_shape(page, lambda script: shown(request, script))
 
 
 @api("scripts", "POST", Capability.SCRIPT_WRITE)
@@ -72,14 +78,14 @@ def create(request: Request) -> dict[str, Any]:
     script = script_service(request).create(body.name, body.kind, body.source, request.identity.user_id)
     audit(request, Action.SCRIPT_CREATE, script.name, after=shape(script))
     request.response.status_int = 201
-    return shape(script) | {"source": body.source}
+    return shown(request, script) | {"source": body.source}
 
 
 @api("script", "GET", Capability.SCRIPT_READ)
 def read(request: Request) -> dict[str, Any]:
     scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
-    return shape(script) | {"source": scripts.source(script)}
+    return shown(request, script) | {"source": scripts.source(script)}
 
 
 @api("script", "PUT", Capability.SCRIPT_WRITE)
@@ -89,7 +95,7 @@ def save(request: Request) -> dict[str, Any]:
     body, before = json_body(request, NewVersion), shape(script)
     saved = scripts.save(script, body.source, body.message, request.identity.user_id)
     audit(request, Action.SCRIPT_DEPLOY, saved.name, before, shape(saved) | {"message": body.message})
-    return shape(saved) | {"source": body.source}
+    return shown(request, saved) | {"source": body.source}
 
 
 @api("script", "PATCH", Capability.SCRIPT_WRITE)
@@ -97,9 +103,9 @@ def update(request: Request) -> dict[str, Any]:
     scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
     before = shape(script)
-    changed = shape(scripts.set_limits(script, json_body(request, ScriptChange).limits))
-    audit(request, Action.SCRIPT_UPDATE, script.name, before, changed)
-    return changed
+    changed = scripts.set_limits(script, json_body(request, ScriptChange).limits)
+    audit(request, Action.SCRIPT_UPDATE, script.name, before, shape(changed))
+    return shown(request, changed)
 
 
 @api("script", "DELETE", Capability.SCRIPT_WRITE)
@@ -129,9 +135,9 @@ def activate(request: Request) -> dict[str, Any]:
     if not (number.isascii() and number.isdigit()) or int(number[:11]) > MAX_INT:
         raise NotFound(f"The script {script.name!r} has no version {number!r}.")
     before = shape(script)
-    activated = shape(scripts.activate(script, int(number)))
-    audit(request, Action.SCRIPT_ACTIVATE, script.name, before, activated)
-    return activated
+    activated = scripts.activate(script, int(number))
+    audit(request, Action.SCRIPT_ACTIVATE, script.name, before, shape(activated))
+    return shown(request, activated)
 
 
 def script_service(request: Request) -> ScriptService:

@@ -4,12 +4,15 @@ from uuid import UUID
 import msgspec
 
 from picloud.openapi.operation import PAGE, Moment, Operation, Resource, page
-from picloud.openapi.resources.limits import Limits
+from picloud.openapi.resources.limits import EffectiveLimits, Limits
 from picloud.views.apps import AppChange, NewApp
 
 
 class App(msgspec.Struct):
-    """A tenant: owns scripts, routes, triggers, data, secrets, keys. `http_allow`: hosts that `ctx.http` may call."""
+    """A tenant: owns scripts, routes, triggers, data, secrets, keys. `http_allow`: hosts that `ctx.http` may call.
+
+    `limits` are the app's own, `default_limits` what would hold without them, `effective_limits` what holds.
+    """
 
     id: UUID
     slug: str
@@ -17,6 +20,8 @@ class App(msgspec.Struct):
     http_allow: list[str]
     isolation: Literal["reuse", "per_event"]
     limits: Limits
+    default_limits: EffectiveLimits
+    effective_limits: EffectiveLimits
     created_at: Moment
 
 

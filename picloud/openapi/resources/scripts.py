@@ -4,7 +4,7 @@ import msgspec
 
 from picloud.domain.kinds import ScriptKind
 from picloud.openapi.operation import LIMIT, PAGE, Moment, Operation, Query, Resource, page
-from picloud.openapi.resources.limits import Limits
+from picloud.openapi.resources.limits import EffectiveLimits, Limits
 from picloud.openapi.resources.script_tests import TEST_SCRIPT
 from picloud.views.scripts import NewScript, NewVersion, ScriptChange
 
@@ -12,13 +12,18 @@ HELLO = 'def handler(ctx):\n    return {"hello": ctx.event.http.query.get("name"
 
 
 class Script(msgspec.Struct):
-    """A named piece of handler code in an app."""
+    """A named piece of handler code in an app.
+
+    `limits` are the script's own, `default_limits` what would hold without them, `effective_limits` what holds.
+    """
 
     id: UUID
     name: str
     kind: ScriptKind
     active_version: int
     limits: Limits
+    default_limits: EffectiveLimits
+    effective_limits: EffectiveLimits
     created_at: Moment
     updated_at: Moment
 

@@ -16,6 +16,7 @@ from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.code.app_code import AppCode
+from picloud.services.code.limits import instance_limits, narrowed
 from picloud.settings import Settings
 
 _PER_EVENT = "per_event"
@@ -49,7 +50,7 @@ class Runner:
 
     def __init__(self, pool: Pool, settings: Settings) -> None:
         self._pool = pool
-        self._settings = settings
+        self._instance = instance_limits(settings)
         self.used = Event()
         """Set by every run. Who wants to know of the next one clears it."""
 
@@ -75,7 +76,7 @@ class Runner:
         code = app.bundle(script_id)
         script = app.scripts[script_id]
         context = {"app": app.slug, "script": script.name, "version": script.version, "principal": principal}
-        limits = self._limits(wall_ms, app.limits, script.limits)
+        limits = _limits(**narrowed(self._instance | {"wall_ms": wall_ms}, app.limits, script.limits))
         job = Job(str(app.app_id), code, _encode(event), context, limits, app.isolation == _PER_EVENT)
         if host is not None:
             host.bound(limits.wall_ms / 1000)
@@ -83,19 +84,10 @@ class Runner:
         outcome = self._pool.run_below(job, host) if wait_s is None else self._pool.run(job, host, wait_s=wait_s)
         return RunResult(uuid7(), app.app_id, script_id, script.name, script.version, started_at, outcome)
 
-    def _limits(self, wall_ms: int, *narrower: Mapping[str, int]) -> Limits:
-        """The instance's limits, each narrowed by those of the app and the script."""
-        instance = (
-            ("cpu_ms", self._settings.handler_cpu_ms),
-            ("wall_ms", wall_ms),
-            ("memory_bytes", self._settings.handler_memory_bytes),
-            ("output_bytes", self._settings.handler_output_bytes),
-            ("log_bytes", self._settings.handler_log_bytes),
-        )
-        return _limits(*(min(most, *(own.get(name, most) for own in narrower)) for name, most in instance))
-
 
 @lru_cache(maxsize=1024)
-def _limits(cpu_ms: int, wall_ms: int, memory_bytes: int, output_bytes: int, log_bytes: int) -> Limits:
-    """Few differ, and checking them takes longer than looking them up."""
+def _limits(
+    *, cpu_ms: int, wall_ms: int, memory_bytes: int, output_bytes: int, log_bytes: int, concurrency: int = 0
+) -> Limits:
+    """Few differ, and checking them takes longer than looking them up. `concurrency` is heeded by the claim."""
     return Limits(max(1, cpu_ms), max(1, wall_ms), max(1, memory_bytes), max(1, output_bytes), max(1, log_bytes))
