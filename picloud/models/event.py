@@ -10,7 +10,8 @@ from picloud.models.base import Base, Id, Json, one_of
 class Event(Base):
     """Something that happened. Insert-only; partitioned by day over its id and dropped whole.
 
-    `payload` is the part of `ctx.event` that is named after the kind.
+    `payload` is the part of `ctx.event` that is named after the kind. `origin_id`: the delivery whose event somebody edited
+    to make this one.
     """
 
     __tablename__ = "events"
@@ -23,3 +24,4 @@ class Event(Base):
     payload: Mapped[Json]
     trace_id: Mapped[UUID]
     depth: Mapped[int] = mapped_column(server_default="0")
+    origin_id: Mapped[UUID | None]

@@ -44,6 +44,7 @@ class OutboxService:
         depth: int = 0,
         delay_s: float = 0,
         order_key: str | None = None,
+        origin_id: UUID | None = None,
     ) -> UUID:
         """Write an event and its delivery to one script. The delivery's id.
 
@@ -62,6 +63,7 @@ class OutboxService:
             depth=depth,
             delay_s=delay_s,
             order_key=order_key,
+            origin_id=origin_id,
             backlog_max=self._backlog_max,
         )
         self._insert(app_id, values)
@@ -119,6 +121,7 @@ def enqueue_values(
     depth: int = 0,
     delay_s: float = 0,
     order_key: str | None = None,
+    origin_id: UUID | None = None,
 ) -> dict[str, Any]:
     """The parameters of ENQUEUE, with new ids. Raises Invalid when too many events cause each other in a row."""
     check_depth(depth)
@@ -142,4 +145,5 @@ def enqueue_values(
         "room_known": False,
         "delay_s": delay_s,
         "order_key": order_key,
+        "origin_id": origin_id,
     }

@@ -43,8 +43,8 @@ ENQUEUE = text(f"""
     ), room AS (
         SELECT waiting FROM backlog WHERE :room_known OR waiting < :backlog_max
     ), event AS (
-        INSERT INTO events (id, app_id, kind, occurred_at, payload, trace_id, depth)
-        SELECT :event_id, :app_id, :kind, now(), :payload, :trace_id, :depth FROM room
+        INSERT INTO events (id, app_id, kind, occurred_at, payload, trace_id, depth, origin_id)
+        SELECT :event_id, :app_id, :kind, now(), :payload, :trace_id, :depth, :origin_id FROM room
     )
     INSERT INTO outbox (id, app_id, script_id, event_id, source_kind, trigger_id, principal_id,
                         max_attempts, policy_attempts, backoff_base_s, backoff_cap_s, timeout_s, due, order_key, priority)
