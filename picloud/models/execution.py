@@ -37,6 +37,8 @@ class Execution(Base):
         one_of("status", ExecutionStatus),
         Index("ix_executions_app_id_id", "app_id", "id"),
         Index("ix_executions_app_id_delivery_id", "app_id", "delivery_id"),
+        # What a trigger did last is one look for each, whatever the history holds. Calls by HTTP have none.
+        Index("ix_executions_trigger_id_id", "trigger_id", "id", postgresql_where="trigger_id IS NOT NULL"),
         {"postgresql_partition_by": "RANGE (id)"},
     )
 
