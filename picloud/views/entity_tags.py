@@ -6,6 +6,7 @@ of two changes on the same tag one is refused.
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from picloud.domain import ids
 from picloud.domain.clock import rfc3339
 from picloud.domain.errors import NotFound, PreconditionFailed
 from picloud.models import App, AuditEvent, KvEntry, Route, Script, Trigger
+from picloud.services.triggers.last_runs import LastRun
 from picloud.views import app_routes, apps, kv, scripts, triggers
 
 View = Callable[[Any, Request], Any]
@@ -43,9 +45,11 @@ _UNSTABLE = frozenset(
         "next_times",
         "default_limits",
         "effective_limits",
+        *(each.name for each in fields(LastRun)),
     }
 )
-"""Fields that are no state of their own: shown once, computed from the clock or the settings, or told by the version."""
+"""Fields that are no state of their own: shown once, computed from the clock or the settings, told by the version, or
+history."""
 
 
 def tagged_view(view: View, info: Any) -> View:

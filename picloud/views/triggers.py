@@ -1,6 +1,7 @@
 """Triggers of all kinds. What a kind adds stands in its own file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from picloud.services.email import samples as email_samples
 from picloud.services.email.intake import EmailIntake
 from picloud.services.events.parts import part
 from picloud.services.events.sample_events import SampleEventService
+from picloud.services.triggers.last_runs import last_runs
 from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id, runtime
 from picloud.views.cron_triggers import CronTriggers
 from picloud.views.dead_letter_triggers import DeadLetterTriggers
@@ -71,7 +73,8 @@ class NewSample(msgspec.Struct, forbid_unknown_fields=True):
 @api("triggers", "GET", Capability.APP_READ_TRIGGERS)
 def index(request: Request) -> dict[str, Any]:
     page = trigger_service(request).list(page_request(request))
-    return page_shape(page, lambda pair: shape(request, *pair))
+    found = page_shape(page, lambda pair: shape(request, *pair))
+    return found | {"items": _with_last_runs(request, found["items"])}
 
 
 @api("triggers_of_kind", "POST", Capability.APP_MANAGE_TRIGGERS)
@@ -81,12 +84,12 @@ def create(request: Request) -> dict[str, Any]:
     made = _shape_one(request, trigger)
     audit(request, Action.TRIGGER_CREATE, trigger.id, after=made)
     request.response.status_int = 201
-    return made | shown_once
+    return _with_last_run(request, made) | shown_once
 
 
 @api("trigger", "GET", Capability.APP_READ_TRIGGERS)
 def read(request: Request) -> dict[str, Any]:
-    return _shape_one(request, trigger_service(request).get(path_id(request)))
+    return _with_last_run(request, _shape_one(request, trigger_service(request).get(path_id(request))))
 
 
 @api("trigger", "PATCH", Capability.APP_MANAGE_TRIGGERS)
@@ -99,7 +102,7 @@ def update(request: Request) -> dict[str, Any]:
     shown_once = kind.change(request, trigger, body)
     changed = _shape_one(request, trigger)
     audit(request, Action.TRIGGER_UPDATE, trigger.id, before, changed)
-    return changed | shown_once
+    return _with_last_run(request, changed) | shown_once
 
 
 @api("trigger", "DELETE", Capability.APP_MANAGE_TRIGGERS)
@@ -140,3 +143,13 @@ def _given(event: GivenPart, kind: TriggerKind) -> Any:
 
 def _shape_one(request: Request, trigger: Trigger) -> dict[str, Any]:
     return shape(request, trigger, request.db.get_one(Script, trigger.script_id))
+
+
+def _with_last_run(request: Request, shown: dict[str, Any]) -> dict[str, Any]:
+    return _with_last_runs(request, [shown])[0]
+
+
+def _with_last_runs(request: Request, shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How they did is no state of theirs: it is shown, and stands in no tag and no audit event."""
+    runs = last_runs(request.db, [each["id"] for each in shown])
+    return [each | asdict(runs[each["id"]]) for each in shown]

@@ -10,9 +10,12 @@ from picloud.domain.cron import Missed, Overlap
 from picloud.domain.kinds import AttachmentPolicy, DispatchMode, EventKind, Priority
 from picloud.domain.kv import KvOp
 from picloud.openapi.operation import Moment
+from picloud.services.triggers.last_runs import LastResult
 
 
 class _Trigger(msgspec.Struct, kw_only=True):
+    """`last_fired_at` and what follows are those of its last run that is kept; null where none is."""
+
     id: UUID
     app_id: UUID
     script: str
@@ -26,6 +29,11 @@ class _Trigger(msgspec.Struct, kw_only=True):
     registered_by: UUID
     created_at: Moment
     updated_at: Moment
+    last_fired_at: Moment | None
+    last_result: LastResult | None
+    last_execution_id: UUID | None
+    last_delivery_id: UUID | None
+    failures_in_a_row: int
 
 
 class KvTrigger(_Trigger, tag_field="kind", tag="kv", kw_only=True):
