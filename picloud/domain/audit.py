@@ -32,6 +32,7 @@ class Action(StrEnum):
     MEMBER_REMOVE = "member.remove"
     SCRIPT_CREATE = "script.create"
     SCRIPT_DEPLOY = "script.deploy"
+    SCRIPT_SAVE = "script.save"
     SCRIPT_ACTIVATE = "script.activate"
     SCRIPT_UPDATE = "script.update"
     SCRIPT_DELETE = "script.delete"
@@ -53,8 +54,10 @@ class Action(StrEnum):
     """By a handler, once per run; `via` names the trace."""
     DELIVERY_RETRY = "delivery.retry"
     DELIVERY_CANCEL = "delivery.cancel"
+    DELIVERY_RESEND = "delivery.resend"
     DEAD_LETTER_REPLAY = "dead_letter.replay"
     DEAD_LETTER_DISCARD = "dead_letter.discard"
+    DEAD_LETTER_RESTORE = "dead_letter.restore"
     MASTER_KEY_ROTATE = "master_key.rotate"
 
 

@@ -43,6 +43,7 @@ APP_ROUTES = {
     "member": APP + "/members/{user_id}",
     "scripts": APP + "/scripts",
     "script": APP + "/scripts/{name}",
+    "check_script": APP + "/check-script",
     "versions": APP + "/scripts/{name}/versions",
     "test_script": APP + "/scripts/{name}/test",
     "activate": APP + "/scripts/{name}/versions/{number}/activate",

@@ -32,8 +32,11 @@ class NewScript(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewVersion(msgspec.Struct, forbid_unknown_fields=True):
+    """`activate` false: saved only, for a later `activate`."""
+
     source: str
     message: str | None = None
+    activate: bool = True
 
 
 class ScriptChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -93,8 +96,9 @@ def save(request: Request) -> dict[str, Any]:
     scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))
     body, before = json_body(request, NewVersion), shape(script)
-    saved = scripts.save(script, body.source, body.message, request.identity.user_id)
-    audit(request, Action.SCRIPT_DEPLOY, saved.name, before, shape(saved) | {"message": body.message})
+    saved = scripts.save(script, body.source, body.message, request.identity.user_id, activate=body.activate)
+    action = Action.SCRIPT_DEPLOY if body.activate else Action.SCRIPT_SAVE
+    audit(request, action, saved.name, before, shape(saved) | {"message": body.message})
     return shown(request, saved) | {"source": body.source}
 
 

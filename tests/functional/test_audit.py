@@ -30,6 +30,7 @@ UNAUDITED = {
     ("run", "DELETE"): "as above",
     ("email_inbound", "POST"): "mail; deliveries tell of it",
     ("test_script", "POST"): "keeps no effect",
+    ("check_script", "POST"): "saves nothing",
     ("my_totp", "POST"): "changes nothing before it is confirmed",
 }
 
@@ -113,6 +114,8 @@ class Story:
         owner, change, path = self.owner, self.change, self.path
         script = {"name": "target", "source": ENDPOINT}
         change("scripts", "POST", Action.SCRIPT_CREATE, lambda: owner.post(f"{path}/scripts", script))
+        unused = {"source": ENDPOINT + "# later\n", "activate": False}
+        change("script", "PUT", Action.SCRIPT_SAVE, lambda: owner.put(f"{path}/scripts/target", unused))
         saved = {"source": ENDPOINT + "# more\n"}
         change("script", "PUT", Action.SCRIPT_DEPLOY, lambda: owner.put(f"{path}/scripts/target", saved))
         first = f"{path}/scripts/target/versions/1/activate"
@@ -212,7 +215,7 @@ def test_what_an_event_tells(story: Story, owner: Client) -> None:
     assert (event["before"], event["after"]) == ({"name": story.slug}, {"name": "New"})
     assert story.done["member", "PUT"]["after"] == {"role": "viewer"}
     deployed = story.done["script", "PUT"]
-    assert (deployed["target"], deployed["after"]["active_version"]) == ("target", 2)
+    assert (deployed["target"], deployed["after"]["active_version"]) == ("target", 3)
     signed_in = story.done["session", "POST"]
     assert (signed_in["actor"], signed_in["address"]) == (story.email, "192.0.2.77")
     assert signed_in["via"].startswith("session ")

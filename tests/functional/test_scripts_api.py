@@ -69,6 +69,29 @@ def test_what_the_language_refuses_is_422_with_line_and_column(
     owner.get(f"/apps/{slug}/scripts/bad", status=404)
 
 
+def test_a_source_is_checked_without_being_saved(owner: Client, slug: str) -> None:
+    good = owner.post(f"/apps/{slug}/check-script", {"source": ONE, "name": "it"}, status=200)
+    assert good == {"problems": []}
+    bad = owner.post(f"/apps/{slug}/check-script", {"source": "def handler(ctx):\n    exec('1')\n"}, status=200)
+    problem = bad["problems"][0]
+    assert (problem["line"], problem["column"]) == (2, 5)
+    assert problem["hint"]
+    module = owner.post(f"/apps/{slug}/check-script", {"source": "X = 1\n", "kind": "module"}, status=200)
+    assert module == {"problems": []}
+    owner.post(f"/apps/{slug}/check-script", {"source": ONE, "name": "Not a name"}, status=422)
+    owner.post(f"/apps/{slug}/check-script", {"source": "#" * 2_000_000}, status=413)
+    assert owner.get(f"/apps/{slug}/scripts")["items"] == []
+
+
+def test_a_version_is_saved_and_activated_later(owner: Client, slug: str, app: TestApp) -> None:
+    address = serve(owner, slug, ONE)
+    saved = owner.put(f"/apps/{slug}/scripts/it", {"source": TWO, "activate": False})
+    assert saved["active_version"] == 1
+    assert app.get(address).json == {"n": 1}
+    owner.post(f"/apps/{slug}/scripts/it/versions/2/activate", status=200)
+    assert app.get(address).json == {"n": 2}
+
+
 def test_bad_scripts(owner: Client, slug: str) -> None:
     owner.script(slug, "it", ONE)
     path = f"/apps/{slug}/scripts"

@@ -5,6 +5,7 @@ import msgspec
 from picloud.domain.kinds import ScriptKind
 from picloud.openapi.operation import LIMIT, PAGE, Moment, Operation, Query, Resource, page
 from picloud.openapi.resources.limits import EffectiveLimits, Limits
+from picloud.openapi.resources.script_checks import CHECK_SCRIPT
 from picloud.openapi.resources.script_tests import TEST_SCRIPT
 from picloud.views.scripts import NewScript, NewVersion, ScriptChange
 
@@ -117,6 +118,7 @@ SCRIPTS = Resource(
             summary="Make a version the active one",
             answers={200: Script},
         ),
+        CHECK_SCRIPT,
         TEST_SCRIPT,
     ),
 )

@@ -53,15 +53,15 @@ class ScriptService:
         self._session.refresh(script)
         return script
 
-    def save(self, script: Script, source: str, message: str | None, by: UUID) -> Script:
-        """The next version, which becomes the active one. Raises Invalid, TooLarge."""
+    def save(self, script: Script, source: str, message: str | None, by: UUID, *, activate: bool = True) -> Script:
+        """The next version, which becomes the active one unless told otherwise. Raises Invalid, TooLarge."""
         self.check(script.name, ScriptKind(script.kind), source)
         # Two savers at once: the second waits here and gets the next number.
         self._session.refresh(script, with_for_update=True)
         newest = select(func.max(ScriptVersion.number)).where(ScriptVersion.script_id == script.id)
         number = (self._session.scalar(newest) or 0) + 1
         self._add_version(script, number, source, message, by)
-        return self._activate(script, number)
+        return self._activate(script, number if activate else script.active_version)
 
     def set_limits(self, script: Script, limits: Mapping[str, Any]) -> Script:
         """Limits of this script's runs, instead of the ones it had. Raises Invalid."""
@@ -74,6 +74,12 @@ class ScriptService:
         if before is not None:
             query = query.where(ScriptVersion.number < before)
         return self._session.scalars(query.order_by(ScriptVersion.number.desc()).limit(limit + 1)).all()
+
+    def newest_versions(self, scripts: Sequence[Script]) -> dict[UUID, int]:
+        """The number of the newest version of each; it may be saved and not active."""
+        of_these = ScriptVersion.script_id.in_([script.id for script in scripts])
+        query = select(ScriptVersion.script_id, func.max(ScriptVersion.number)).where(of_these)
+        return {row[0]: row[1] for row in self._session.execute(query.group_by(ScriptVersion.script_id))}
 
     def source(self, script: Script) -> str:
         """The active version's source."""
@@ -117,18 +123,22 @@ class ScriptService:
 
     def check(self, name: str, kind: ScriptKind, source: str) -> None:
         """Whether the source can be a version of such a script. Raises Invalid, TooLarge."""
-        if len(source.encode("utf-8", "surrogatepass")) > self._source_max_bytes:
-            raise TooLarge(f"The source is larger than {self._source_max_bytes} bytes.")
-        modules = self._session.scalars(
-            select(Script.name).where(Script.app_id == self._app.id, Script.kind == ScriptKind.MODULE)
-        )
-        problems = self._pool.check(name, source, frozenset(modules), endpoint=kind is ScriptKind.ENDPOINT)
+        problems = self.problems(name, kind, source)
         if problems:
             raise Invalid(
                 f"The source has {len(problems)} problem(s) that keep it from running.",
                 errors=tuple(_field_error(problem) for problem in problems[:MAX_PROBLEMS]),
                 code="script_refused",
             )
+
+    def problems(self, name: str, kind: ScriptKind, source: str) -> Sequence[CodeProblem]:
+        """What keeps the source from being a version of such a script. Raises TooLarge."""
+        if len(source.encode("utf-8", "surrogatepass")) > self._source_max_bytes:
+            raise TooLarge(f"The source is larger than {self._source_max_bytes} bytes.")
+        modules = self._session.scalars(
+            select(Script.name).where(Script.app_id == self._app.id, Script.kind == ScriptKind.MODULE)
+        )
+        return self._pool.check(name, source, frozenset(modules), endpoint=kind is ScriptKind.ENDPOINT)
 
 
 def _field_error(problem: CodeProblem) -> FieldError:
