@@ -1,4 +1,5 @@
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from pyramid.request import Request
@@ -6,11 +7,15 @@ from pyramid.response import Response
 
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
+from picloud.domain.errors import invalid
 from picloud.domain.kinds import RouteAccess
 from picloud.models import Route, Script
 from picloud.security.accountability import audit
 from picloud.services.apps.routes import RouteService
-from picloud.views.api import api, json_body, page_request, page_shape, path_id
+from picloud.services.code.routing import ANY_METHODS, routed
+from picloud.views.api import api, json_body, page_request, page_shape, path_id, query_text, runtime
+
+_AS_SENT = "/%:@!$&'()*+,;=-._~"
 
 
 class NewRoute(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,6 +56,20 @@ def create(request: Request) -> dict[str, Any]:
     audit(request, Action.ROUTE_CREATE, made["id"], after=made)
     request.response.status_int = 201
     return made
+
+
+@api("app_route_match", "GET", Capability.ROUTE_READ)
+def match(request: Request) -> dict[str, Any]:
+    """Which route would answer a call, and what it takes from the path. Nothing is run."""
+    method = (query_text(request, "method") or "GET").upper()
+    path = (query_text(request, "path") or "/").partition("#")[0].partition("?")[0]
+    if method not in ANY_METHODS:
+        raise invalid("/method", f"has to be one of {', '.join(sorted(ANY_METHODS))}")
+    if not path.startswith("/"):
+        raise invalid("/path", "has to start with /")
+    found = routed(runtime(request).app_codes.by_id(request.context.app.id).routes, method, quote(path, safe=_AS_SENT))
+    route = shape(_routes(request).get(found.route.id)) if found.route else None
+    return {"route": route, "params": found.params, "methods": sorted(found.methods)}
 
 
 @api("app_route", "GET", Capability.ROUTE_READ)

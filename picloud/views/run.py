@@ -10,14 +10,14 @@ from uuid import UUID
 from pyramid.request import Request
 from pyramid.response import Response
 
-from picloud.domain import paths
 from picloud.domain.access import Capability
 from picloud.domain.clock import rfc3339
-from picloud.domain.delivery import RetryPolicy
 from picloud.domain.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, Unauthenticated
 from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind, RouteAccess
 from picloud.services.code.app_code import AppCode, RouteCode
+from picloud.services.code.routing import ANY_METHODS, routed
+from picloud.services.delivery.call_policy import call_policy
 from picloud.services.delivery.outbox import OutboxService
 from picloud.services.principals import KEY_PREFIX, Principal, PrincipalService
 from picloud.services.runtime import Runtime
@@ -25,9 +25,6 @@ from picloud.views.api import path_text, public, runtime
 from picloud.views.app_hosts import ON_APP_DOMAIN
 from picloud.views.handler_wait import handler_wait
 from picloud.views.run_answer import OWN_COOKIE_PREFIXES, answer, queued_answer
-
-ANY_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""What a route for `ANY` takes. TRACE is not among them: it reflects what is secret (RFC 9110, 9.3.8)."""
 
 OWN_HEADERS = frozenset({"proxy-authorization", "x-csrf-token"})
 
@@ -57,15 +54,12 @@ def _route(code: AppCode, request: Request) -> tuple[RouteCode, dict[str, str]]:
     if request.method not in ANY_METHODS:
         raise MethodNotAllowed(ANY_METHODS)
     path = _raw_path(request)
-    matching = [(route, params) for route in code.routes if (params := paths.match(route.path, path)) is not None]
-    methods = {request.method, "ANY"} | ({"GET"} if request.method == "HEAD" else set())
-    offered = [pair for pair in matching if pair[0].method in methods]
-    if matching and not offered:
-        raise MethodNotAllowed({route.method for route, _ in matching})
-    if not offered:
-        raise NotFound(f"The app {code.slug} has no route for {path}.")
-    route, params = min(offered, key=lambda pair: (paths.specificity(pair[0].path), pair[0].method == "ANY"))
-    return route, dict(params)
+    found = routed(code.routes, request.method, path)
+    if found.route is not None:
+        return found.route, found.params
+    if found.methods:
+        raise MethodNotAllowed(found.methods)
+    raise NotFound(f"The app {code.slug} has no route for {path}.")
 
 
 def _raw_path(request: Request) -> str:
@@ -115,20 +109,13 @@ def _foreign_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def _queue(
     made_of: Runtime, code: AppCode, route: RouteCode, http: dict[str, Any], principal: Principal | None
 ) -> Response:
-    settings = made_of.settings
-    policy = RetryPolicy(
-        settings.trigger_max_attempts,
-        settings.trigger_backoff_base_s,
-        settings.trigger_backoff_cap_s,
-        settings.handler_wall_ms / 1000,
-    )
     with made_of.sessions.begin() as session:
-        delivery_id = OutboxService(session, backlog_max=settings.backlog_max).enqueue(
+        delivery_id = OutboxService(session, backlog_max=made_of.settings.backlog_max).enqueue(
             app_id=code.app_id,
             script_id=route.script_id,
             kind=EventKind.HTTP,
             payload=http,
-            policy=policy,
+            policy=call_policy(made_of.settings),
             principal_id=principal.user_id if principal else None,
         )
     return queued_answer(code, delivery_id)

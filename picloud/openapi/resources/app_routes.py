@@ -3,7 +3,7 @@ from uuid import UUID
 import msgspec
 
 from picloud.domain.kinds import RouteAccess
-from picloud.openapi.operation import PAGE, Moment, Operation, Resource, page
+from picloud.openapi.operation import PAGE, Moment, Operation, Query, Resource, page
 from picloud.views.app_routes import NewRoute, RouteChange
 
 
@@ -16,6 +16,15 @@ class Route(msgspec.Struct):
     script: str
     access: RouteAccess
     created_at: Moment
+
+
+class RouteMatch(msgspec.Struct):
+    """The route that answers, null where none does, and what it takes from the path. `methods`: of all routes that match
+    the path, so that none means 404 and others than yours 405."""
+
+    route: Route | None
+    params: dict[str, str]
+    methods: list[str]
 
 
 ROUTES = Resource(
@@ -38,6 +47,18 @@ ROUTES = Resource(
             body=NewRoute,
             example={"method": "GET", "path": "/hello/{name}", "script": "hello", "access": "public"},
             answers={201: Route},
+        ),
+        Operation(
+            route="app_route_match",
+            method="GET",
+            id="match_route",
+            summary="Show which route would answer a call",
+            description="Nothing is run. Literals go before parameters, a method before `ANY`.",
+            query=(
+                Query("method", str, "`GET` without it."),
+                Query("path", str, "The path below the app, as it is sent. A query is passed over."),
+            ),
+            answers={200: RouteMatch},
         ),
         Operation(
             route="app_route", method="GET", id="get_route", summary="Show a route", answers={200: Route}, guarded=True
