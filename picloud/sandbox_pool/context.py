@@ -8,16 +8,18 @@ from typing import Any, NoReturn
 from picloud.sandbox_pool import control
 from picloud.sandbox_pool.answer_head import Answer, answer_head
 from picloud.sandbox_pool.event import Record
-from picloud.sandbox_pool.host_calls import HostCaller, Kv, Queue, Secrets
+from picloud.sandbox_pool.handler_object import HandlerObject
+from picloud.sandbox_pool.host_calls import HostCaller, Queues, Secrets, Stores
 from picloud.sandbox_pool.host_http import Http
 from picloud.sandbox_pool.interrupts import MESSAGES, LimitHit
 from picloud.sandbox_pool.protocol import Channel, Kind
 
 
-class Log:
+class Log(HandlerObject):
     """`ctx.log`. Each entry goes out at once, so that a killed run has logged what it logged."""
 
     __slots__ = ("_bytes_left", "_channel", "_limits", "_lines_left", "_started")
+    _usage = "there is debug(text, **fields), info, warning and error"
 
     def __init__(self, channel: Channel, limits: Mapping[str, int], started: float) -> None:
         self._channel = channel
@@ -74,17 +76,22 @@ def _loggable(entry: dict[str, Any]) -> bytes:
         return json.dumps(shown, ensure_ascii=False).encode("utf-8", "replace")
 
 
-class Context:
+class Context(HandlerObject):
     """What `handler(ctx)` is given. `context` holds `app`, `script`, `version` and `principal`."""
 
-    __slots__ = ("_call", "_context", "_deadline", "_response", "event", "http", "log", "secrets")
+    __slots__ = ("_context", "_deadline", "_response", "event", "http", "kv", "log", "queue", "secrets")
+    _usage = (
+        "there is event, kv, queue, secrets, http, log, respond, abort, retry, fail, app, script, version, principal, "
+        "time_left_ms"
+    )
 
     def __init__(self, event: Record, log: Log, call: HostCaller, context: Mapping[str, Any], deadline: float) -> None:
         self.event = event
         self.log = log
         self.http = Http(call)
+        self.kv = Stores(call)
+        self.queue = Queues(call)
         self.secrets = Secrets(call)
-        self._call = call
         self._context = context
         self._deadline = deadline
         self._response: Answer | None = None
@@ -92,7 +99,7 @@ class Context:
     def __getattr__(self, name: str) -> Any:
         if name in self._context:
             return self._context[name]
-        raise AttributeError(f"ctx has no {name!r}")
+        return super().__getattr__(name)
 
     def __repr__(self) -> str:
         return f"<ctx of {self._context.get('app')}/{self._context.get('script')}>"
@@ -104,12 +111,6 @@ class Context:
     @property
     def print(self) -> Callable[..., None]:
         return self.log.print
-
-    def kv(self, collection: str) -> Kv:
-        return Kv(self._call, collection)
-
-    def queue(self, name: str) -> Queue:
-        return Queue(self._call, name)
 
     def respond(
         self,

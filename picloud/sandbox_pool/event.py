@@ -4,7 +4,8 @@ import base64
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl
+
+from picloud.sandbox_pool.forms import form_fields
 
 
 class Record(dict[str, Any]):
@@ -16,13 +17,42 @@ class Record(dict[str, Any]):
         for key in (name, name.removesuffix("_")):
             if key in self:
                 return self[key]
-        raise AttributeError(f"there is no {name!r} here; there is: {', '.join(map(str, self)) or 'nothing'}")
+        raise AttributeError(f"there is no {name!r} here; there is: {', '.join(self._names()) or 'nothing'}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("this is a value, not a function: leave out the ( )")
+
+    def _names(self) -> list[str]:
+        return list(map(str, self))
+
+
+class Headers(Record):
+    """Names of headers are in lower case, and found in any."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: str) -> Any:
+        lower = key.lower() if isinstance(key, str) else key
+        if lower == key:
+            raise KeyError(key)
+        return self[lower]
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key.lower() if isinstance(key, str) else key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(key.lower() if isinstance(key, str) else key, default)
 
 
 class HttpRecord(Record):
     """The `http` part. `body` (bytes) comes as `body_base64`; `text`, `json` and `form` are made from it at need."""
 
     __slots__ = ()
+
+    def __init__(self, fields: Record) -> None:
+        super().__init__(fields)
+        if type(headers := fields.get("headers")) is Record:
+            self["headers"] = Headers(headers)
 
     def __missing__(self, key: str) -> Any:
         derive = _DERIVED.get(key)
@@ -33,6 +63,18 @@ class HttpRecord(Record):
 
     def __getattr__(self, name: str) -> Any:
         return self[name] if name in _DERIVED else super().__getattr__(name)
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or key in _DERIVED
+
+    def get(self, key: str, default: Any = None) -> Any:
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def _names(self) -> list[str]:
+        return [name for name in self if name not in _DERIVED and name != "body_base64"] + list(_DERIVED)
 
 
 def _text(http: HttpRecord) -> str:
@@ -46,7 +88,8 @@ def _json(http: HttpRecord) -> Any:
 
 
 def _form(http: HttpRecord) -> dict[str, str]:
-    return dict(parse_qsl(http["text"], keep_blank_values=True, max_num_fields=10_000))
+    headers = http.get("headers") or {}
+    return form_fields(str(headers.get("content-type", "")), http["body"])
 
 
 _DERIVED = {

@@ -27,8 +27,9 @@ from uuid import UUID
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
-from picloud.sandbox_pool.event import Record
+from picloud.sandbox_pool.event import Headers, Record
 from picloud.sandbox_pool.formatting import SafeFormat
+from picloud.sandbox_pool.handler_object import HandlerObject
 from picloud.sandbox_pool.language import METHODS
 from picloud.sandbox_pool.words import words
 
@@ -111,7 +112,9 @@ def guarded_iter(ob: Any) -> Iterator[Any]:
     return iter(ob)
 
 
-_WRITABLE = frozenset({dict, list, set, bytearray, defaultdict, OrderedDict, Counter, deque, ChainMap, Context, Record})
+_WRITABLE = frozenset(
+    {dict, list, set, bytearray, defaultdict, OrderedDict, Counter, deque, ChainMap, Context, Record, Headers}
+)
 
 
 _NOUNS = {"Facade": "module", "AppModule": "module", "type": "class of Python's own", "EnumClass": "enum"}
@@ -122,6 +125,8 @@ def guarded_write(ob: Any) -> Any:
     kind = type(ob)
     if kind in _WRITABLE or type(kind) is HandlerClass or kind is HandlerClass:
         return ob
+    if isinstance(ob, HandlerObject):
+        raise TypeError(ob._unchangeable)
     raise TypeError(f"a {_NOUNS.get(kind.__name__, kind.__name__)} can't be changed here")
 
 

@@ -4,6 +4,7 @@ import builtins
 import json
 from typing import Any
 
+from picloud.sandbox_pool.handler_object import HandlerObject
 from picloud.sandbox_pool.language import EXCEPTIONS
 from picloud.sandbox_pool.protocol import Channel, Kind
 from picloud.sandbox_pool.units import MIB
@@ -36,7 +37,10 @@ class HostCaller:
 
 
 def _call(verb: str, args: dict[str, Any]) -> bytes:
-    text = json.dumps({"verb": verb, "args": args}, ensure_ascii=False, allow_nan=False)
+    try:
+        text = json.dumps({"verb": verb, "args": args}, ensure_ascii=False, allow_nan=False)
+    except TypeError as error:
+        raise TypeError(f"{verb} takes numbers, text, lists, dicts, True, False and None: {error}") from None
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -50,10 +54,30 @@ def _exception(name: str, message: str) -> Exception:
     return error
 
 
-class Kv:
+class Stores(HandlerObject):
+    """`ctx.kv`."""
+
+    __slots__ = ("_call",)
+    _usage = 'name a collection, such as ctx.kv("inbox").get("key")'
+
+    def __init__(self, call: HostCaller) -> None:
+        self._call = call
+
+    def __repr__(self) -> str:
+        return "<ctx.kv>"
+
+    def __call__(self, collection: str) -> "Kv":
+        return Kv(self._call, collection)
+
+
+class Kv(HandlerObject):
     """`ctx.kv(collection)`."""
 
     __slots__ = ("_call", "_collection")
+    _usage = (
+        "there is get(key, default), set(key, value, ttl_s=None), delete(key), incr(key, by), cas(key, expected, new), "
+        "list(prefix, limit, after) and `key in`"
+    )
 
     def __init__(self, call: HostCaller, collection: str) -> None:
         self._call = call
@@ -61,6 +85,9 @@ class Kv:
 
     def __repr__(self) -> str:
         return f"<ctx.kv of {self._collection!r}>"
+
+    def __contains__(self, key: object) -> bool:
+        return self._call("kv.get", collection=self._collection, key=key) is not None
 
     def get(self, key: str, default: Any = None) -> Any:
         value = self._call("kv.get", collection=self._collection, key=key)
@@ -82,10 +109,27 @@ class Kv:
         return self._call("kv.list", collection=self._collection, prefix=prefix, limit=limit, after=after)
 
 
-class Queue:
+class Queues(HandlerObject):
+    """`ctx.queue`."""
+
+    __slots__ = ("_call",)
+    _usage = 'name a queue, as in ctx.queue("jobs").send({"n": 1})'
+
+    def __init__(self, call: HostCaller) -> None:
+        self._call = call
+
+    def __repr__(self) -> str:
+        return "<ctx.queue>"
+
+    def __call__(self, name: str) -> "Queue":
+        return Queue(self._call, name)
+
+
+class Queue(HandlerObject):
     """`ctx.queue(name)`."""
 
     __slots__ = ("_call", "_name")
+    _usage = "there is send(payload, delay_s=0, key=None); a queue trigger's handler receives it"
 
     def __init__(self, call: HostCaller, name: str) -> None:
         self._call = call
@@ -98,10 +142,20 @@ class Queue:
         return self._call("queue.send", name=self._name, payload=payload, delay_s=delay_s, key=key)
 
 
-class Secrets:
+class SecretNotFound(KeyError):
+    """A KeyError that says which secret is missing, without the quotes that those come in."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Secrets(HandlerObject):
     """`ctx.secrets[NAME]`."""
 
     __slots__ = ("_call",)
+    _usage = (
+        'name the one you want, as in ctx.secrets["NAME"], ctx.secrets.get("NAME", default) or "NAME" in ctx.secrets'
+    )
 
     def __init__(self, call: HostCaller) -> None:
         self._call = call
@@ -110,4 +164,16 @@ class Secrets:
         return "<ctx.secrets>"
 
     def __getitem__(self, name: str) -> str:
-        return str(self._call("secrets.get", name=name))
+        try:
+            return str(self._call("secrets.get", name=name))
+        except LookupError as error:
+            raise SecretNotFound(str(error)) from None
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(name) is not None  # type: ignore[arg-type]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except SecretNotFound:
+            return default

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from picloud.sandbox_pool.handler_object import HandlerObject
 from picloud.sandbox_pool.host_calls import HostCaller
 
 _CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -57,10 +58,11 @@ class HttpHeaders:
         return len(self._pairs)
 
 
-class HttpResponse:
+class HttpResponse(HandlerObject):
     """What came back. `url` is the address that answered, after redirects; `body` the bytes, decompressed."""
 
     __slots__ = ("body", "headers", "status", "url")
+    _usage = "there is status, ok, text, json(), body, headers, url, raise_for_status()"
 
     def __init__(self, reply: Mapping[str, Any]) -> None:
         self.status: int = reply["status"]
@@ -93,11 +95,12 @@ class HttpResponse:
         return self
 
 
-class Http:
+class Http(HandlerObject):
     """`ctx.http`. Every method raises PermissionError for a host that the app may not call, TimeoutError, OSError for
     all else that went wrong on the way, and ValueError for a request that makes no sense."""
 
     __slots__ = ("_call",)
+    _usage = "there is get(url), head, post, put, patch, delete and request(method, url)"
 
     def __init__(self, call: HostCaller) -> None:
         self._call = call
@@ -116,8 +119,11 @@ class Http:
         data: Any = None,
         body: str | bytes | None = None,
         timeout_s: float | None = None,
+        **unknown: Any,
     ) -> HttpResponse:
         """`json`: a value. `data`: a mapping (a form), text or bytes. `body`: text or bytes. At most one of them."""
+        if unknown:
+            raise TypeError(f"ctx.http takes params, headers, json, data, body and timeout_s, not {', '.join(unknown)}")
         asked: dict[str, Any] = {"method": method, "url": url}
         if params is not None:
             asked["params"] = dict(params)
@@ -134,14 +140,14 @@ class Http:
             asked["timeout_s"] = timeout_s
         return HttpResponse(self._call("http.request", **asked))
 
-    def get(self, url: str, params: Any = None, headers: Any = None, timeout_s: float | None = None) -> HttpResponse:
-        return self.request("GET", url, params=params, headers=headers, timeout_s=timeout_s)
+    def get(self, url: str, params: Any = None, headers: Any = None, **options: Any) -> HttpResponse:
+        return self.request("GET", url, params=params, headers=headers, **options)
 
-    def head(self, url: str, params: Any = None, headers: Any = None, timeout_s: float | None = None) -> HttpResponse:
-        return self.request("HEAD", url, params=params, headers=headers, timeout_s=timeout_s)
+    def head(self, url: str, params: Any = None, headers: Any = None, **options: Any) -> HttpResponse:
+        return self.request("HEAD", url, params=params, headers=headers, **options)
 
-    def delete(self, url: str, params: Any = None, headers: Any = None, timeout_s: float | None = None) -> HttpResponse:
-        return self.request("DELETE", url, params=params, headers=headers, timeout_s=timeout_s)
+    def delete(self, url: str, params: Any = None, headers: Any = None, **options: Any) -> HttpResponse:
+        return self.request("DELETE", url, params=params, headers=headers, **options)
 
     def post(self, url: str, json: Any = None, data: Any = None, body: Any = None, **options: Any) -> HttpResponse:
         """`options`: `params`, `headers`, `timeout_s`."""

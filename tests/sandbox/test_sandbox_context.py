@@ -69,10 +69,40 @@ def test_http_body_in_every_form(run: RunScript) -> None:
         "    return [http.body.decode(), http.text, http['text'], http.form, http.method, http.query['q']]"
     )
     body = base64.b64encode(b"a=1&b=&c=%C3%A9").decode()
-    part = {"method": "POST", "query": {"q": "x"}, "body_base64": body}
+    headers = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
+    part = {"method": "POST", "query": {"q": "x"}, "headers": headers, "body_base64": body}
     form = {"a": "1", "b": "", "c": "é"}
     text = "a=1&b=&c=%C3%A9"
     assert result(run(source, kind="http", part=part)) == [text, text, text, form, "POST", "x"]
+
+
+PARTS = (
+    b'preamble\r\n--x y\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n2\r\n'
+    b'--x y\r\ncontent-type: text/plain\r\ncontent-disposition: form-data; name="b%22c"\r\n\r\n\xc3\xa9--x y\r\n'
+    b'--x y\r\nContent-Disposition: form-data; name="a"\r\n\r\nsecond\r\n'
+    b'--x y\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\nHi\r\n'
+    b'--x y\r\nContent-Disposition: form-data; filename="name=\\"g\\""\r\n\r\nHi\r\n'
+    b"--x y--\r\nepilogue"
+)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "form"),
+    [
+        ('multipart/form-data; boundary="x y"', PARTS, {"a": "1\r\n2", 'b"c': "é--x y"}),
+        ("Multipart/Form-Data; charset=utf-8; boundary=x", PARTS.replace(b"x y", b"x"), {"a": "1\r\n2", 'b"c': "é--x"}),
+        ("multipart/form-data", PARTS, {}),
+        ("multipart/form-data; boundary=other", PARTS, {}),
+        ("multipart/form-data; boundary=x", b"", {}),
+        ("application/x-www-form-urlencoded", b"a=1&a=2&b", {"a": "1", "b": ""}),
+        ("text/plain", b"a=1", {}),
+        ("application/json", b'{"a": 1}', {}),
+        ("", b"a=1", {}),
+    ],
+)
+def test_only_a_form_gives_one(run: RunScript, content_type: str, body: bytes, form: dict[str, str]) -> None:
+    part = {"headers": {"content-type": content_type}, "body_base64": base64.b64encode(body).decode()}
+    assert result(run("def handler(ctx):\n    return ctx.event.http.form", kind="http", part=part)) == form
 
 
 def test_http_json(run: RunScript) -> None:
