@@ -9,6 +9,7 @@ from typing import Protocol
 
 from picloud.inbound.message import Message
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 JSON = frozenset({"application/json"})
 FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
@@ -22,6 +23,10 @@ class ReadMessages(Protocol):
 
 
 def _no_notice(request: Request) -> str | None:
+    return None
+
+
+def _signs_all(secret: str) -> str | None:
     return None
 
 
@@ -40,6 +45,10 @@ class Adapter:
     read_secret: Callable[[str], str]
     generate: Callable[[], str] | None
     setup: str
+    sample: Callable[[Sample], Request]
+    """The request that the provider would send with this mail."""
+    cannot_sign: Callable[[str], str | None] = _signs_all
+    """Why we can't sign a sample for a trigger with this secret, where that is so."""
     done_status: int | None = 200
     """None: the trigger's `ack_status`. 200 is what every provider takes for success, and several nothing else."""
     unreadable_status: int = 422

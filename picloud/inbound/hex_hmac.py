@@ -25,6 +25,11 @@ def signs(secret: str, signed: bytes, claimed_hex: str) -> bool:
     return bool(key) and hmac.compare_digest(hmac.digest(key, signed, "sha256"), bytes.fromhex(claimed_hex))
 
 
+def signed(secret: str | None, content: bytes) -> str:
+    """In hex; nothing without a secret."""
+    return hmac.digest(secret.encode(), content, "sha256").hex() if secret else ""
+
+
 def read_secret(given: str) -> str:
     """A key that the provider made. Raises ValueError."""
     if len(given.strip()) < 8:

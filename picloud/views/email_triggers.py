@@ -7,13 +7,18 @@ from pyramid.request import Request
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.domain.errors import invalid
-from picloud.domain.kinds import AttachmentPolicy, TriggerKind
+from picloud.domain.ids import uuid7
+from picloud.domain.kinds import AttachmentPolicy, EventKind, TriggerKind
 from picloud.inbound.adapters import adapter
 from picloud.models import Trigger
 from picloud.security.accountability import audit
-from picloud.services.email.samples import SIGNABLE
+from picloud.services.email import samples
+from picloud.services.email.intake import EmailIntake
+from picloud.services.events.parts import part
+from picloud.services.events.samples import SAMPLES
 from picloud.services.triggers.email import GENERATE, EmailFields, EmailTriggerService
 from picloud.views.api import api, optional_json_body, path_id, runtime
+from picloud.views.deliveries import outbox_service
 from picloud.views.trigger_body import CommonBody, trigger_service
 
 MAX_OVERLAP_S = 30 * 86_400
@@ -61,14 +66,16 @@ class EmailTriggers:
             return {}
         return _shown(emails.set_secret(trigger, body.inbound_secret))
 
-    def is_signable(self, request: Request, trigger: Trigger) -> bool:
-        """Whether we can send this trigger a mail as its sender would."""
-        return _service(request).details(trigger).provider in SIGNABLE
+    def send_sample(self, request: Request, trigger: Trigger, given: Any) -> samples.Sent:
+        """A mail as the trigger's provider would send it. `given`: fields of it, or UNSET. Raises Invalid, Conflict."""
+        own = {"message_id": f"<{uuid7()}@sample.example>"}
+        email = part(EventKind.EMAIL, given, SAMPLES[EventKind.EMAIL]() | own)
+        intake = EmailIntake(request.db, outbox_service(request), runtime(request).master_key)
+        return samples.send(intake, trigger, email, _inbound_url(request, trigger))
 
     def details(self, request: Request, trigger: Trigger) -> dict[str, Any]:
         emails = _service(request)
         found = emails.details(trigger)
-        path = request.route_path("email_inbound", app_id=trigger.app_id, trigger_id=trigger.id)
         return {
             "provider": found.provider,
             "ack_status": found.ack_status,
@@ -76,7 +83,7 @@ class EmailTriggers:
             "attachments": found.attachments,
             "quiet_after_s": found.quiet_after_s,
             "setup": " ".join(adapter(found.provider).setup.split()),
-            "inbound_url": (runtime(request).settings.public_url.rstrip("/") or request.host_url) + path,
+            "inbound_url": _inbound_url(request, trigger),
         }
 
 
@@ -90,6 +97,11 @@ def rotate(request: Request) -> dict[str, Any]:
     secret = _service(request).rotate(trigger, body.inbound_secret, body.overlap_s)
     audit(request, Action.TRIGGER_ROTATE_SECRET, trigger.id, after={"overlap_s": body.overlap_s})
     return {"id": trigger.id, "kind": trigger.kind} | EmailTriggers().details(request, trigger) | _shown(secret)
+
+
+def _inbound_url(request: Request, trigger: Trigger) -> str:
+    path: str = request.route_path("email_inbound", app_id=trigger.app_id, trigger_id=trigger.id)
+    return (runtime(request).settings.public_url.rstrip("/") or request.host_url) + path
 
 
 def _fields(body: NewEmailTrigger | EmailTriggerChange) -> EmailFields:

@@ -12,15 +12,12 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.domain.errors import invalid
-from picloud.domain.kinds import EventKind, TriggerKind
+from picloud.domain.kinds import TriggerKind
 from picloud.models import Script, Trigger
 from picloud.security.accountability import audit
-from picloud.services.email import samples as email_samples
-from picloud.services.email.intake import EmailIntake
-from picloud.services.events.parts import part
 from picloud.services.events.sample_events import SampleEventService
 from picloud.services.triggers.last_runs import last_runs
-from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id, runtime
+from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id
 from picloud.views.cron_triggers import CronTriggers
 from picloud.views.dead_letter_triggers import DeadLetterTriggers
 from picloud.views.deliveries import outbox_service
@@ -117,18 +114,23 @@ def delete(request: Request) -> Response:
 @api("test_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
 def test(request: Request) -> dict[str, Any]:
     """A sample event of the kind, delivered for real, also where the trigger is off. The body may give fields of it:
-    `{"event": {"kv": {"key": "k"}}}`. A normalized mail is signed, and comes in by the trigger's own door."""
+    `{"event": {"kv": {"key": "k"}}}`. A mail is made as the trigger's provider makes it, and comes in by the trigger's own
+    door; `signature` and `detail` say whether it could be signed, `Location` where to follow it."""
     trigger = trigger_service(request).get(path_id(request))
     given = _given(optional_json_body(request, NewSample).event, TriggerKind(trigger.kind))
-    outbox = outbox_service(request)
-    if trigger.kind == TriggerKind.EMAIL and EmailTriggers().is_signable(request, trigger):
-        intake = EmailIntake(request.db, outbox, runtime(request).master_key)
-        delivery_id = email_samples.send(intake, trigger, part(EventKind.EMAIL, given))
-    else:
-        delivery_id = SampleEventService(request.db, outbox).deliver(trigger, given)
-    audit(request, Action.TRIGGER_TEST, trigger.id, after={"delivery_id": delivery_id})
+    sent = _send(request, trigger, given)
+    audit(request, Action.TRIGGER_TEST, trigger.id, after={"delivery_id": sent["delivery_id"]})
     request.response.status_int = 202
-    return {"delivery_id": delivery_id, "status": "queued"}
+    app = request.matchdict["app"]
+    request.response.location = request.route_path("delivery", app=app, id=sent["delivery_id"])
+    return sent
+
+
+def _send(request: Request, trigger: Trigger, given: Any) -> dict[str, Any]:
+    if trigger.kind == TriggerKind.EMAIL:
+        return {"status": "queued"} | asdict(EmailTriggers().send_sample(request, trigger, given))
+    delivery_id = SampleEventService(request.db, outbox_service(request)).deliver(trigger, given)
+    return {"status": "queued", "delivery_id": delivery_id, "duplicate": False, "signature": "none", "detail": None}
 
 
 def _given(event: GivenPart, kind: TriggerKind) -> Any:

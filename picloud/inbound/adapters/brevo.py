@@ -9,6 +9,7 @@ from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample, people
 
 SETUP = """Create an inbound webhook by the API (POST /v3/webhooks, type "inbound", events ["inboundEmailProcessed"]) with the
 inbound URL; put the trigger's secret into it: `https://user:password@…`. Attachments are named, not sent: their `url` wants
@@ -55,6 +56,29 @@ def _attachment(item: Any) -> Attachment:
     )
 
 
+def sample(given: Sample) -> Request:
+    email = given.email
+    item = {
+        "Uuid": [given.id],
+        "MessageId": email["message_id"],
+        "InReplyTo": email["in_reply_to"],
+        "From": people([email["from"]], "Name", "Address")[0],
+        **{name: people(email[name.lower()], "Name", "Address") for name in ("To", "Cc")},
+        "ReplyTo": next(iter(people(email["reply_to"], "Name", "Address")), None),
+        "Recipients": given.envelope_to,
+        "SentAtDate": email["date"],
+        "Subject": email["subject"],
+        "RawTextBody": email["text"],
+        "RawHtmlBody": email["html"],
+        "Headers": dict(email["headers"]) | {"Return-Path": given.envelope_from},
+        "Attachments": [
+            {"Name": each["filename"], "ContentType": each["content_type"], "ContentLength": each["size"] or 0}
+            for each in email["attachments"]
+        ],
+    }
+    return given.as_json({"items": [item]}, given.credentials())
+
+
 ADAPTER = Adapter(
     media_types=JSON,
     verify=credentials.verifier(),
@@ -62,4 +86,5 @@ ADAPTER = Adapter(
     read_secret=credentials.read_secret,
     generate=credentials.generate,
     setup=SETUP,
+    sample=sample,
 )

@@ -6,7 +6,7 @@ It signs nothing. 2xx is success, 5xx is tried again, a 4xx bounces the mail to 
 import re
 from typing import Any
 
-from picloud.inbound import credentials, forms, mime
+from picloud.inbound import credentials, forms, mime, rfc5322
 from picloud.inbound.adapter import FORMS, JSON, Adapter
 from picloud.inbound.addresses import one
 from picloud.inbound.loose import address_list, at, content_of, each, headers_of, json_object, size_of, strings, text_at
@@ -14,6 +14,7 @@ from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """Make the inbound URL the target, with the trigger's secret in it: `https://user:password@…`. Format: JSON Normalized;
 Multipart Normalized and Multipart Raw work as well."""
@@ -98,6 +99,33 @@ def _add(into: dict[str, Any], name: str, index: str, text: str | None) -> None:
         into[name].setdefault(index, text)
 
 
+def sample(given: Sample) -> Request:
+    email = given.email
+    document = {
+        "headers": {name.lower().replace("-", "_"): value for name, value in rfc5322.header_fields(email)},
+        "envelope": {
+            "to": given.envelope_to[0],
+            "recipients": given.envelope_to,
+            "from": given.envelope_from,
+            "remote_ip": email["envelope"]["remote_ip"],
+        },
+        "plain": email["text"],
+        "html": email["html"],
+        "attachments": [
+            {
+                "file_name": each["filename"],
+                "content_type": each["content_type"],
+                "size": str(each["size"] or 0),
+                "disposition": each["disposition"],
+                "content_id": each["content_id"],
+                "content": each["content"],
+            }
+            for each in email["attachments"]
+        ],
+    }
+    return given.as_json(document, given.credentials())
+
+
 ADAPTER = Adapter(
     media_types=JSON | FORMS,
     verify=credentials.verifier(),
@@ -105,4 +133,5 @@ ADAPTER = Adapter(
     read_secret=credentials.read_secret,
     generate=credentials.generate,
     setup=SETUP,
+    sample=sample,
 )

@@ -16,6 +16,7 @@ from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """Make the inbound URL, with `?attachments=false` at its end, the target of an alias: attachments come in the raw mail
 anyway. The trigger's secret is the Webhook Signature Payload Verification Key (My Account, Domains, Advanced Settings)."""
@@ -81,6 +82,16 @@ def _attachment(item: Any) -> Attachment:
     )
 
 
+def sample(given: Sample) -> Request:
+    document = {
+        "raw": given.raw.decode(),
+        "recipients": given.envelope_to,
+        "session": {"recipient": given.envelope_to[0], "sender": given.envelope_from, "remoteAddress": "127.0.0.1"},
+    }
+    unsigned = given.as_json(document)
+    return given.as_json(document, {"x-webhook-signature": hex_hmac.signed(given.secret, unsigned.body)})
+
+
 ADAPTER = Adapter(
     media_types=JSON,
     verify=hex_hmac.verifier("x-webhook-signature"),
@@ -88,4 +99,5 @@ ADAPTER = Adapter(
     read_secret=hex_hmac.read_secret,
     generate=None,
     setup=SETUP,
+    sample=sample,
 )

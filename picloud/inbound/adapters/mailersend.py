@@ -7,6 +7,7 @@ from picloud.inbound.loose import at, contacts, json_object, text_at
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """Domains, Manage, Inbound, Add inbound route, Forward to: the inbound URL. The trigger's secret is the one that is shown
 beside it."""
@@ -29,6 +30,18 @@ def messages(request: Request, *, signed: bool) -> list[Message]:
     return [pack(mail, signed=signed, identifier=mail.id)]
 
 
+def sample(given: Sample) -> Request:
+    data = {
+        "id": given.id,
+        "raw": given.raw.decode(),
+        "sender": {"email": given.envelope_from},
+        "recipients": {"rcptTo": [{"email": address} for address in given.envelope_to]},
+    }
+    document = {"type": "inbound.message", "data": data}
+    unsigned = given.as_json(document)
+    return given.as_json(document, {"signature": hex_hmac.signed(given.secret, unsigned.body)})
+
+
 ADAPTER = Adapter(
     media_types=JSON,
     verify=hex_hmac.verifier("signature"),
@@ -36,4 +49,5 @@ ADAPTER = Adapter(
     read_secret=hex_hmac.read_secret,
     generate=None,
     setup=SETUP,
+    sample=sample,
 )

@@ -18,6 +18,7 @@ from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """Receiving, Create route, Forward: the inbound URL. End it with `?mime` for mails exactly as they came. The trigger's
 secret is the HTTP webhook signing key (API Security)."""
@@ -116,6 +117,15 @@ def _json(form: forms.Form, name: str) -> Any:
         return None
 
 
+def sample(given: Sample) -> Request:
+    timestamp, token = str(given.now_s), given.id
+    signature = hex_hmac.signed(given.secret, f"{timestamp}{token}".encode())
+    fields = {"timestamp": timestamp, "token": token, "signature": signature}
+    fields |= {"sender": given.envelope_from, "recipient": ", ".join(given.envelope_to)}
+    form = {name: value.encode() for name, value in fields.items()} | {"body-mime": given.raw}
+    return given.posted(*forms.written(form, given.id))
+
+
 ADAPTER = Adapter(
     media_types=FORMS,
     verify=verify,
@@ -123,5 +133,6 @@ ADAPTER = Adapter(
     read_secret=hex_hmac.read_secret,
     generate=None,
     setup=SETUP,
+    sample=sample,
     unreadable_status=406,
 )

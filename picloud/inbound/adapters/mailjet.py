@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from picloud.inbound import credentials
+from picloud.inbound import credentials, rfc5322
 from picloud.inbound.adapter import JSON, Adapter
 from picloud.inbound.addresses import one
 from picloud.inbound.encoded_words import readable
@@ -12,6 +12,7 @@ from picloud.inbound.message import Message
 from picloud.inbound.mime_part import parameter
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """POST /v3/REST/parseroute with the inbound URL as `Url`, and the trigger's secret in it: `https://user:password@…`."""
 
@@ -53,6 +54,28 @@ def _attachment(document: dict[str, Any], part: Any) -> Attachment | None:
     )
 
 
+def sample(given: Sample) -> Request:
+    email = given.email
+    document: dict[str, Any] = {
+        "Sender": given.envelope_from,
+        "Recipient": given.envelope_to[0],
+        "From": email["from"],
+        "Subject": email["subject"],
+        "Text-part": email["text"],
+        "Html-part": email["html"],
+        "Headers": dict(rfc5322.header_fields(email)),
+        "Parts": [],
+    }
+    for number, item in enumerate(email["attachments"], 1):
+        reference = f"{'InlineAttachment' if item['content_id'] else 'Attachment'}{number}"
+        disposition = f'{item["disposition"] or "attachment"}; filename="{item["filename"] or ""}"'
+        headers = {"Content-Type": item["content_type"], "Content-Disposition": disposition}
+        headers |= {"Content-ID": item["content_id"]} if item["content_id"] else {}
+        document["Parts"].append({"Headers": headers, "ContentRef": reference})
+        document[reference] = item["content"]
+    return given.as_json(document, given.credentials())
+
+
 ADAPTER = Adapter(
     media_types=JSON,
     verify=credentials.verifier(),
@@ -60,4 +83,5 @@ ADAPTER = Adapter(
     read_secret=credentials.read_secret,
     generate=credentials.generate,
     setup=SETUP,
+    sample=sample,
 )

@@ -5,6 +5,7 @@ https://mailchimp.com/developer/transactional/docs/webhooks/#authenticating-webh
 
 import base64
 import hmac
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from picloud.inbound.loose import at, json_array, text_at
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """Inbound, your domain, Routes: the inbound URL as the webhook. Then set the trigger's secret to the webhook's key
 (Settings, Webhooks). The address must be the one that the trigger shows: it is signed too."""
@@ -60,6 +62,13 @@ def _signature(secret: str, signed: bytes) -> bytes:
     return base64.b64encode(hmac.digest(secret.encode("utf-8", "surrogatepass"), signed, "sha1"))
 
 
+def sample(given: Sample) -> Request:
+    content = {"raw_msg": given.raw.decode(), "email": given.envelope_to[0], "sender": given.envelope_from}
+    events = json.dumps([{"event": "inbound", "ts": given.now_s, "msg": content}]).encode()
+    signature = _signature(given.secret or "", given.url.encode() + _EVENTS.encode() + events).decode()
+    return given.posted(*forms.written({_EVENTS: events}, given.id), {"x-mandrill-signature": signature})
+
+
 ADAPTER = Adapter(
     media_types=FORMS,
     verify=verify,
@@ -67,4 +76,5 @@ ADAPTER = Adapter(
     read_secret=hex_hmac.read_secret,
     generate=None,
     setup=SETUP,
+    sample=sample,
 )

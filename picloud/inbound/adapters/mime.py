@@ -11,6 +11,7 @@ from picloud.inbound.message import Message
 from picloud.inbound.mime import parse
 from picloud.inbound.packing import pack_signed_by_us
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 from picloud.inbound.signing_secrets import read_secret
 
 SETUP = """Pipe mail into `picloud-mail-pipe` from Postfix, OpenSMTPD or Exim, or POST it as `message/rfc822`, signed with
@@ -29,6 +30,15 @@ def messages(request: Request, *, signed: bool) -> list[Message]:
     return [pack_signed_by_us(mail, request.headers, signed=signed)]
 
 
+def sample(given: Sample) -> Request:
+    envelope = [
+        f"X-Envelope-From: <{given.envelope_from}>",
+        *(f"X-Envelope-To: <{each}>" for each in given.envelope_to),
+    ]
+    body = "".join(f"{line}\r\n" for line in envelope).encode() + given.raw
+    return given.signed("message/rfc822", body)
+
+
 ADAPTER = Adapter(
     media_types=MIME,
     verify=lambda request, secrets, now_s: signatures.verify(request.headers, request.body, secrets, now_s),
@@ -36,5 +46,6 @@ ADAPTER = Adapter(
     read_secret=read_secret,
     generate=new_signing_secret,
     setup=SETUP,
+    sample=sample,
     done_status=None,
 )

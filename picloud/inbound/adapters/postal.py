@@ -4,6 +4,7 @@ Signed over the raw body (lib/postal/http.rb, signer.rb). Postal waits 5 s for a
 again and a 4xx for a final no.
 """
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """Routing, HTTP Endpoints: the inbound URL, encoding "Sent in the body as JSON", either format; then a route to it.
 The trigger's secret is the installation's public key: `postal default-dkim-record`, or the PEM of `signing.key`."""
@@ -78,6 +80,22 @@ def _attachment(item: Any) -> Attachment:
     )
 
 
+def sample(given: Sample) -> Request:
+    document = {
+        "id": int(given.id[:8], 16),
+        "token": given.id,
+        "rcpt_to": given.envelope_to[0],
+        "mail_from": given.envelope_from,
+        "message": base64.b64encode(given.raw).decode(),
+        "base64": True,
+    }
+    return given.as_json(document)
+
+
+def cannot_sign(secret: str) -> str:
+    return "Postal signs with the private key of its installation, which it alone has."
+
+
 ADAPTER = Adapter(
     media_types=JSON,
     verify=verify,
@@ -85,5 +103,7 @@ ADAPTER = Adapter(
     read_secret=public_keys.read_key,
     generate=None,
     setup=SETUP,
+    sample=sample,
+    cannot_sign=cannot_sign,
     patience_s=4.0,
 )

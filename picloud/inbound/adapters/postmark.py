@@ -13,6 +13,7 @@ from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample, people
 
 SETUP = """Server, Inbound stream, Settings: paste the inbound URL with the trigger's secret in it,
 `https://user:password@…`. Tick "Include raw email content" for mails exactly as they came."""
@@ -66,6 +67,20 @@ def _attachment(item: Any) -> Attachment:
     )
 
 
+def sample(given: Sample) -> Request:
+    email = given.email
+    document = {
+        "MessageID": given.id,
+        "FromFull": people([email["from"]], "Name", "Email")[0],
+        "ToFull": people(email["to"], "Name", "Email"),
+        "BccFull": people(email["bcc"], "Name", "Email"),
+        "OriginalRecipient": ", ".join(given.envelope_to),
+        "Headers": [{"Name": "Return-Path", "Value": f"<{given.envelope_from}>"}],
+        "RawEmail": given.raw.decode(),
+    }
+    return given.as_json(document, given.credentials())
+
+
 ADAPTER = Adapter(
     media_types=JSON,
     verify=credentials.verifier(),
@@ -73,4 +88,5 @@ ADAPTER = Adapter(
     read_secret=credentials.read_secret,
     generate=credentials.generate,
     setup=SETUP,
+    sample=sample,
 )

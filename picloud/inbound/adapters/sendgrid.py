@@ -4,6 +4,7 @@ ECDSA P-256 with SHA-256 over timestamp and raw body. The timestamp is signed bu
 what got a 5xx for 72 h; the content's dedupe key stands against replays. A 4xx drops the mail.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """Settings, Inbound Parse, Add Host & URL: the inbound URL; tick "POST the raw, full MIME message" for mails exactly as
 they came. Attach a security policy with signatures (API: /v3/user/webhooks/security/policies); the trigger's secret is its
@@ -90,6 +92,15 @@ def _json(text: str | None) -> Any:
         return None
 
 
+def sample(given: Sample) -> Request:
+    envelope = json.dumps({"from": given.envelope_from, "to": given.envelope_to}).encode()
+    return given.posted(*forms.written({"email": given.raw, "envelope": envelope}, given.id))
+
+
+def cannot_sign(secret: str) -> str:
+    return "SendGrid signs with the private key of its security policy, which it alone has."
+
+
 ADAPTER = Adapter(
     media_types=FORMS,
     verify=verify,
@@ -97,4 +108,6 @@ ADAPTER = Adapter(
     read_secret=public_keys.read_key,
     generate=None,
     setup=SETUP,
+    sample=sample,
+    cannot_sign=cannot_sign,
 )

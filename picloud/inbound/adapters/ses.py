@@ -6,6 +6,8 @@ subscription. Nothing is fetched but the certificate, from SNS's own hosts alone
 who finds its link among the trigger's requests: a stranger's topic must not be able to subscribe us.
 """
 
+import base64
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +21,7 @@ from picloud.inbound.mail import Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """SES, Email receiving, rule set: deliver to an SNS topic, encoding Base64. The trigger's secret is the topic's ARN.
 Subscribe the inbound URL (HTTPS) to the topic, then open the link that appears among the trigger's requests."""
@@ -143,6 +146,22 @@ def _json(text: str | None) -> Any:
         return None
 
 
+def sample(given: Sample) -> Request:
+    notification = {
+        "notificationType": "Received",
+        "mail": {"messageId": given.id, "source": given.envelope_from, "destination": given.envelope_to},
+        "receipt": {"recipients": given.envelope_to, "action": {"type": "SNS", "encoding": "BASE64"}},
+        "content": base64.b64encode(given.raw).decode(),
+    }
+    is_topic = given.secret is not None and _ARN.fullmatch(given.secret) is not None
+    document = {"Type": "Notification", "MessageId": given.id, "Message": json.dumps(notification)}
+    return given.as_json(document, {} if is_topic else given.credentials())
+
+
+def cannot_sign(secret: str) -> str | None:
+    return "SNS signs with a private key that it alone has." if _ARN.fullmatch(secret) else None
+
+
 ADAPTER = Adapter(
     media_types=JSON | {"text/plain"},
     verify=verify,
@@ -150,5 +169,7 @@ ADAPTER = Adapter(
     read_secret=read_secret,
     generate=None,
     setup=SETUP,
+    sample=sample,
+    cannot_sign=cannot_sign,
     notice=notice,
 )

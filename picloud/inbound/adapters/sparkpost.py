@@ -3,6 +3,7 @@
 A batch without mails is how SparkPost asks whether the address answers.
 """
 
+import base64
 from typing import Any
 
 from picloud.inbound import credentials, mime
@@ -13,6 +14,7 @@ from picloud.inbound.mail import Mail
 from picloud.inbound.message import Message
 from picloud.inbound.packing import pack
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 SETUP = """POST /api/v1/relay-webhooks with the inbound URL as `target` and the trigger's secret, a token, as `auth_token`."""
 
@@ -53,6 +55,16 @@ def _mail(item: dict[str, Any], content: Any) -> Mail:
     return mail
 
 
+def sample(given: Sample) -> Request:
+    relayed = {
+        "msg_from": given.envelope_from,
+        "rcpt_to": ", ".join(given.envelope_to),
+        "friendly_from": given.email["from"],
+        "content": {"email_rfc822": base64.b64encode(given.raw).decode(), "email_rfc822_is_base64": True},
+    }
+    return given.as_json([{"msys": {"relay_message": relayed}}], given.credentials())
+
+
 ADAPTER = Adapter(
     media_types=JSON,
     verify=credentials.verifier("x-messagesystems-webhook-token"),
@@ -60,4 +72,5 @@ ADAPTER = Adapter(
     read_secret=credentials.read_secret,
     generate=credentials.generate,
     setup=SETUP,
+    sample=sample,
 )

@@ -102,6 +102,20 @@ class RotatedSecret(msgspec.Struct):
     inbound_secret: str | UnsetType = UNSET
 
 
+class SentSample(msgspec.Struct):
+    """A delivery that waits for its attempt. `duplicate`: the same mail was sent before, as this delivery.
+
+    `signature`: the mail's was made with the trigger's secret and `verified`; or `skipped`, with the reason in `detail`,
+    because the provider alone has the key; or the trigger wants `none`, as all but those of mail.
+    """
+
+    delivery_id: UUID
+    status: Literal["queued"]
+    duplicate: bool
+    signature: Literal["verified", "skipped", "none"]
+    detail: str | None
+
+
 class InboundRequest(msgspec.Struct):
     """`outcome`: `accepted`, `duplicate`, `nothing` (it held no mail), or the problem's code."""
 

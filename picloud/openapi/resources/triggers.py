@@ -2,7 +2,7 @@ from typing import Any
 
 import msgspec
 
-from picloud.openapi.operation import PAGE, Operation, Queued, Resource, page
+from picloud.openapi.operation import PAGE, Operation, Resource, page
 from picloud.openapi.resources import trigger_shapes as shapes
 from picloud.views.cron_triggers import CronTriggerChange, NewCronTrigger
 from picloud.views.dead_letter_triggers import DeadLetterTriggerChange, NewDeadLetterTrigger
@@ -77,11 +77,12 @@ TRIGGERS = Resource(
             method="POST",
             id="test_trigger",
             summary="Deliver a sample event of the trigger's kind, for real",
-            description="Also where the trigger is off. Fields of the event's part may be given.",
+            description="Also where the trigger is off. Fields of the event's part may be given. A mail is made as the trigger's "
+            "provider makes it, and comes in by the trigger's own door. `Location` is where to follow the delivery.",
             body=NewSample,
             body_required=False,
             example={"event": {"kv": {"key": "mine"}}},
-            answers={202: Queued},
+            answers={202: shapes.SentSample},
         ),
         Operation(
             route="trigger_requests",

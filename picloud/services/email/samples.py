@@ -1,43 +1,55 @@
-"""A sample mail for an email trigger, sent as the trigger's own sender would: signed, and through the trigger's door."""
+"""A sample mail for an email trigger, sent as the trigger's provider would: through the trigger's door, and signed where
+the signature is one that we can make."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from uuid import UUID
 
 from picloud.domain.errors import BadSignature, Conflict
 from picloud.domain.ids import uuid7
+from picloud.inbound.message import Message
 from picloud.inbound.request import Request
-from picloud.inbound.signatures import sign_standard
+from picloud.inbound.sample import Sample
 from picloud.models import Trigger
 from picloud.services.email.intake import Door, EmailIntake
 
-SIGNABLE = ("normalized",)
-"""Providers whose requests we can make ourselves. The others sign with what we don't have."""
+Signature = Literal["verified", "skipped", "none"]
 
 
-def send(intake: EmailIntake, trigger: Trigger, email: Mapping[str, Any]) -> UUID:
-    """The delivery's id. `email`: see `message.read`. Raises Conflict where no secret of the trigger's is valid any more,
-    Unavailable."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """`duplicate`: a mail with the same id or content was sent before, as this delivery. `signature`: `none` where the
+    trigger wants none, `skipped` with the reason in `detail` where we can't make it."""
+
+    delivery_id: UUID
+    duplicate: bool
+    signature: Signature
+    detail: str | None = None
+
+
+def send(intake: EmailIntake, trigger: Trigger, email: Mapping[str, Any], url: str) -> Sent:
+    """`email`: see `message.read`; `url`: the trigger's inbound URL. Raises Conflict where no secret of the trigger's is
+    valid any more, Unavailable."""
     door = intake.door_of(trigger)
-    body = json.dumps(_without_none(email)).encode()
+    if door.signed and not door.secrets:
+        raise Conflict("Every secret of this trigger has ended, so it takes no mail. Rotate its secret.")
+    why_not = door.adapter.cannot_sign(door.secrets[-1]) if door.secrets else None
+    [mail] = _mails(intake, door, _request(door, email, url), proven=why_not is None)
+    accepted = intake.accept(door, mail)
+    signature: Signature = "skipped" if why_not else "verified" if door.signed else "none"
+    return Sent(accepted.delivery_id, accepted.duplicate, signature, why_not)
+
+
+def _mails(intake: EmailIntake, door: Door, request: Request, *, proven: bool) -> list[Message]:
+    if not proven:
+        return intake.read_unproven(door, request)
     try:
-        [mail] = intake.read(door, _request(door, body), unsigned_max_bytes=len(body))
+        return intake.read(door, request, unsigned_max_bytes=len(request.body))
     except BadSignature:
-        raise Conflict("Every secret of this trigger has ended, so it takes no mail. Rotate its secret.") from None
-    return intake.accept(door, mail).delivery_id
+        raise Conflict("The trigger's secret does not open its own door. Rotate its secret.") from None
 
 
-def _request(door: Door, body: bytes) -> Request:
-    identifier = f"sample_{uuid7()}"
-    if not door.secrets:
-        return Request({"webhook-id": identifier}, body)
-    moment = int(door.now.timestamp())
-    return Request(sign_standard(door.secrets[-1], body, webhook_id=identifier, timestamp_s=moment), body)
-
-
-def _without_none(value: Any) -> Any:
-    """What is left out of a message and what is null there mean the same; not every field may be null."""
-    if isinstance(value, Mapping):
-        return {name: _without_none(item) for name, item in value.items() if item is not None}
-    return [_without_none(item) for item in value] if isinstance(value, list) else value
+def _request(door: Door, email: Mapping[str, Any], url: str) -> Request:
+    secret = door.secrets[-1] if door.secrets else None
+    return door.adapter.sample(Sample(email, uuid7().hex, url, int(door.now.timestamp()), secret))
