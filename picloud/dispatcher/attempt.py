@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from picloud.dispatcher.claim import LOST, Claimed, load_payload
 from picloud.dispatcher.mourning import letters
@@ -31,17 +32,17 @@ from picloud.services.trouble import passes
 log = logging.getLogger(__name__)
 
 SHORT_PAUSE_S = 1.0
-"""No worker, or no database, for reasons that pass."""
+"""No worker, or no database, for reasons that pass. A half more or less: what collided must not start together again."""
 LONG_PAUSE_S = 30.0
 """The script can't be run as it stands, until somebody changes it."""
 WAIT_S = 5.0
 """For a free worker, when calls by HTTP have taken them all."""
 
-_EVENT_GONE = {"type": "EventGone", "message": "The event is not kept any more."}
-_REFUSED = {
-    "type": "PrincipalRefused",
-    "message": "Who registered the trigger is disabled or may not manage this app's triggers any more.",
-}
+_APP_EXISTS = text("SELECT EXISTS (SELECT FROM apps WHERE id = :id)")
+_EVENT_GONE = ErrorInfo("EventGone", "The event is not kept any more.")
+_PRINCIPAL_REFUSED = ErrorInfo(
+    "PrincipalRefused", "Who registered the trigger is disabled or may not manage this app's triggers any more."
+)
 _INTERNAL = ErrorInfo("InternalError", "PiCloud could not run the handler; its own log says why.")
 
 
@@ -62,7 +63,7 @@ class Attempter:
                 return self._mourned(ended, ended.verdict)
             except Exception as error:
                 if passes(error):
-                    return Ended(claimed, PutBack(SHORT_PAUSE_S))
+                    return Ended(claimed, PutBack(_short_pause_s()))
                 log.exception("no dead-letter event", extra={"fields": {"delivery_id": claimed.id}})
         return ended
 
@@ -77,28 +78,21 @@ class Attempter:
     def _attempt(self, claimed: Claimed) -> Ended:
         if claimed.forsaken:
             return Ended(claimed, PutBack(0))
-        refused = _refusal(claimed)
-        if refused is not None:
-            return Ended(claimed, Dead(refused))
+        if claimed.attempts.attempt > claimed.attempts.max_attempts:
+            return Ended(claimed, Dead(LOST))  # the lost attempt is on record already
+        if claimed.trigger_id and not claimed.permitted:
+            return self._refused(claimed, _PRINCIPAL_REFUSED)
         try:
             payload = claimed.payload or load_payload(self.engine, claimed.event_id)
-            if payload is None:
-                return Ended(claimed, Dead(_EVENT_GONE))
-            return self._run(claimed, payload)
+            return self._refused(claimed, _EVENT_GONE) if payload is None else self._run(claimed, payload)
         except Busy as busy:
             return Ended(claimed, PutBack(busy.retry_after_s))
         except ExecutorGone:
-            return Ended(claimed, PutBack(SHORT_PAUSE_S))
+            return Ended(claimed, PutBack(_short_pause_s()))
         except VersionGone as error:
-            return Ended(claimed, Dead({"type": "VersionGone", "message": str(error)}))
-        except NotFound as error:
-            log.warning("no such endpoint", extra={"fields": {"delivery_id": claimed.id, "detail": error.detail}})
-            return Ended(claimed, PutBack(LONG_PAUSE_S))
+            return self._refused(claimed, ErrorInfo("VersionGone", str(error)))
         except Exception as error:
-            if passes(error):
-                return Ended(claimed, PutBack(SHORT_PAUSE_S))
-            log.exception("a delivery could not be run", extra={"fields": {"delivery_id": claimed.id}})
-            return _judged(claimed, self._broken_run(claimed))
+            return self._after_trouble(claimed, error)
 
     def _run(self, claimed: Claimed, payload: str) -> Ended:
         app = self.app_codes.by_id(claimed.app_id)
@@ -132,20 +126,41 @@ class Attempter:
         effects.session.commit()
         return replace(ended, settled=True)
 
-    def _broken_run(self, claimed: Claimed) -> RunResult:
-        """Our own mistake counts as an attempt: else it would be made again and again."""
-        outcome = Outcome(Status.crash, Limits(), error=_INTERNAL)
+    def _after_trouble(self, claimed: Claimed, error: Exception) -> Ended:
+        about: dict[str, Any] = {"delivery_id": claimed.id, "app_id": str(claimed.app_id)}
+        if passes(error):
+            return Ended(claimed, PutBack(_short_pause_s()))
+        if self._app_is_gone(claimed):
+            log.info("a delivery has ended with its app, which was deleted", extra={"fields": about})
+            return Ended(claimed, PutBack(0))
+        if isinstance(error, NotFound):
+            log.warning("no such endpoint", extra={"fields": about | {"detail": error.detail}})
+            return Ended(claimed, PutBack(LONG_PAUSE_S))
+        log.error("a delivery could not be run", exc_info=error, extra={"fields": about})
+        # Our own mistake counts as an attempt: else it would be made again and again.
+        return _judged(claimed, self._no_run(claimed, Status.crash, _INTERNAL))
+
+    def _app_is_gone(self, claimed: Claimed) -> bool:
+        with suppress(SQLAlchemyError), self.engine.connect() as connection:
+            return not connection.execute(_APP_EXISTS, {"id": claimed.app_id}).scalar_one()
+        return False
+
+    def _refused(self, claimed: Claimed, error: ErrorInfo) -> Ended:
+        """The handler may not run, or can't. It is an attempt like any other, of no version."""
+        row = replace(_row(claimed, self._no_run(claimed, Status.error, error)), version=None)
+        return Ended(claimed, Dead({"type": error.type, "message": error.message}), row)
+
+    def _no_run(self, claimed: Claimed, status: Status, error: ErrorInfo) -> RunResult:
+        """What is recorded of an attempt whose handler was not begun, or not by what is known."""
+        outcome = Outcome(status, Limits(), error=error)
         name = ""
         with suppress(Exception):
             name = self.app_codes.by_id(claimed.app_id).scripts[claimed.script_id].name
         return RunResult(uuid7(), claimed.app_id, claimed.script_id, name, 0, datetime.now(UTC), outcome)
 
 
-def _refusal(claimed: Claimed) -> dict[str, Any] | None:
-    """Why the delivery is dead without a further run."""
-    if claimed.attempts.attempt > claimed.attempts.max_attempts:
-        return LOST
-    return _REFUSED if claimed.trigger_id and not claimed.permitted else None
+def _short_pause_s() -> float:
+    return SHORT_PAUSE_S * (0.5 + random.random())  # noqa: S311
 
 
 def _judged(claimed: Claimed, run: RunResult) -> Ended:

@@ -83,6 +83,7 @@ class Node:
     sessions: sessionmaker[Session]
     dispatcher: Dispatcher
     gate: Gate
+    effects: EffectsFactory
 
 
 @dataclass
@@ -116,7 +117,7 @@ class World:
         sync_runs = SyncRuns(gate, settings.sandbox_workers)
         effects = EffectsFactory(sessions, MasterKey(b"k" * 32), settings, sync_runs, self.recorder)
         dispatcher = Dispatcher(self.engine, gate, codes, wakeup, settings, effects)
-        return Node(wakeup, codes, sessions, dispatcher, gate)
+        return Node(wakeup, codes, sessions, dispatcher, gate, effects)
 
     @contextmanager
     def node(self, *, gated: bool = False, start: bool = True, **changed: Any) -> Iterator[Node]:

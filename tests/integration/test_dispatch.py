@@ -6,6 +6,7 @@ import pytest
 
 from picloud.domain.delivery import RetryPolicy
 from picloud.domain.errors import Conflict
+from picloud.domain.ids import uuid7
 from picloud.domain.kinds import EventKind
 from tests.integration.conftest import World
 
@@ -160,10 +161,25 @@ def test_a_delivery_without_its_event_is_a_dead_letter(world: World) -> None:
     world.change("DELETE FROM events")
     with world.node():
         [letter] = world.until(world.dead)
-    assert (letter.id, letter.attempt, letter.event, letter.error["type"]) == (delivery, 0, None, "EventGone")
+    assert (letter.id, letter.attempt, letter.event, letter.error["type"]) == (delivery, 1, None, "EventGone")
+    [run] = world.executions(delivery)
+    assert (run.attempt, run.status, run.version, run.error["type"]) == (1, "error", None, "EventGone")
     with pytest.raises(Conflict):
         world.replay(delivery)
     assert world.dead()
+
+
+def test_a_delivery_whose_principal_was_disabled_is_an_attempt_on_record(world: World) -> None:
+    script = world.script("def handler(ctx):\n    return 1")
+    world.change("UPDATE users SET disabled_at = now()")
+    [delivery] = world.enqueue(script, trigger_id=uuid7(), principal_id=world.user_id)
+    with world.node():
+        [letter] = world.until(world.dead)
+    [run] = world.executions(delivery)
+    assert (run.attempt, run.status, run.script, run.version) == (1, "error", "main", None)
+    assert run.error["type"] == letter.error["type"] == "PrincipalRefused"
+    assert run.error["message"] == letter.error["message"]
+    assert (letter.attempt, letter.version) == (1, None)
 
 
 def test_nothing_can_be_run_nothing_is_lost(world: World) -> None:

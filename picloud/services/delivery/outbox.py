@@ -91,6 +91,7 @@ class OutboxService:
     def cancel(self, app_id: UUID, delivery_id: UUID) -> None:
         """End a waiting delivery. Raises NotFound, and Conflict when it runs or has ended."""
         self._change_waiting(sql.CANCEL, app_id, delivery_id)
+        wake_dispatcher(self._session)  # the next with its key need not wait any longer
 
     def discard(self, app_id: UUID, dead_letter_id: UUID) -> None:
         """Put a dead letter out of sight, for good. Raises NotFound, Conflict."""
