@@ -64,7 +64,7 @@ class Capability(StrEnum):
     LOG_READ = "log.read"
     """See executions, deliveries and dead letters, with what went in and came out."""
     DELIVERY_MANAGE = "delivery.manage"
-    """Retry, cancel, replay and discard."""
+    """Retry, cancel, edit and resend, replay, discard and restore."""
 
 
 _VIEWER = frozenset(

@@ -2,6 +2,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 from pyramid.request import Request
 
 from picloud.domain.access import Capability
@@ -9,9 +10,20 @@ from picloud.domain.audit import Action
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.kinds import EventKind
 from picloud.security.accountability import audit
+from picloud.services.delivery.call_policy import call_policy
 from picloud.services.delivery.deliveries import Delivery, DeliveryFilter, DeliveryService
 from picloud.services.delivery.outbox import OutboxService
-from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text, runtime
+from picloud.services.events.resends import ResendService
+from picloud.views.api import (
+    api,
+    optional_json_body,
+    page_request,
+    page_shape,
+    path_id,
+    query_as,
+    query_text,
+    runtime,
+)
 
 
 def shape(delivery: Delivery) -> Any:
@@ -32,7 +44,8 @@ def index(request: Request) -> dict[str, Any]:
 
 @api("delivery", "GET", Capability.LOG_READ)
 def read(request: Request) -> Any:
-    return shape(_deliveries(request).get(path_id(request)))
+    delivery = _deliveries(request).get(path_id(request))
+    return shape(delivery) | {"event": _resends(request).event(delivery.id)}
 
 
 @api("retry_delivery", "POST", Capability.DELIVERY_MANAGE)
@@ -52,8 +65,43 @@ def cancel(request: Request) -> Any:
     return shape(_deliveries(request).get(delivery.id))
 
 
+class EditedEvent(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Fields of the event's part, under its kind; the rest is as it was."""
+
+    http: Any = UNSET
+    kv: Any = UNSET
+    cron: Any = UNSET
+    email: Any = UNSET
+    dead_letter: Any = UNSET
+    queue: Any = UNSET
+    manual: Any = UNSET
+
+    def given(self) -> dict[str, Any]:
+        parts = {kind.value: getattr(self, kind.value) for kind in EventKind}
+        return {kind: part for kind, part in parts.items() if part is not UNSET}
+
+
+class Resend(msgspec.Struct, forbid_unknown_fields=True):
+    event: EditedEvent = msgspec.field(default_factory=EditedEvent)
+
+
+@api("resend_delivery", "POST", Capability.DELIVERY_MANAGE)
+def resend(request: Request) -> dict[str, Any]:
+    """A new delivery of the same event, or of it with changes."""
+    body, origin = optional_json_body(request, Resend), _deliveries(request).get(path_id(request))
+    delivery_id = _resends(request).resend(origin.id, body.event.given())
+    audit(request, Action.DELIVERY_RESEND, origin.id, after={"delivery_id": delivery_id})
+    request.response.status_int = 202
+    return {"delivery_id": delivery_id, "status": "queued"}
+
+
 def outbox_service(request: Request) -> OutboxService:
     return OutboxService(request.db, backlog_max=runtime(request).settings.backlog_max)
+
+
+def _resends(request: Request) -> ResendService:
+    policy = call_policy(runtime(request).settings)
+    return ResendService(request.db, request.context.app, outbox_service(request), policy)
 
 
 def _deliveries(request: Request) -> DeliveryService:

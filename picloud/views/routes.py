@@ -43,6 +43,7 @@ APP_ROUTES = {
     "member": APP + "/members/{user_id}",
     "scripts": APP + "/scripts",
     "script": APP + "/scripts/{name}",
+    "check_script": APP + "/check-script",
     "versions": APP + "/scripts/{name}/versions",
     "test_script": APP + "/scripts/{name}/test",
     "activate": APP + "/scripts/{name}/versions/{number}/activate",
@@ -69,10 +70,15 @@ APP_ROUTES = {
     "delivery": APP + "/deliveries/{id}",
     "retry_delivery": APP + "/deliveries/{id}/retry",
     "cancel_delivery": APP + "/deliveries/{id}/cancel",
+    "resend_delivery": APP + "/deliveries/{id}/resend",
     "dead_letters": APP + "/dead-letters",
     "replay_dead_letters": APP + "/dead-letters/replay",
+    "discard_dead_letters": APP + "/dead-letters/discard",
+    "restore_dead_letters": APP + "/dead-letters/restore",
+    "export_dead_letters": APP + "/dead-letters/export",
     "dead_letter": APP + "/dead-letters/{id}",
     "replay_dead_letter": APP + "/dead-letters/{id}/replay",
+    "restore_dead_letter": APP + "/dead-letters/{id}/restore",
 }
 
 UNMANAGED_PREFIXES = (

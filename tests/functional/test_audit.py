@@ -163,6 +163,17 @@ class Story:
         change("replay_dead_letter", "POST", Action.DEAD_LETTER_REPLAY, lambda: owner.post(f"{one}/replay", status=202))
         one = f"{path}/dead-letters/{self.dead_letter()}"
         change("dead_letter", "DELETE", Action.DEAD_LETTER_DISCARD, lambda: owner.delete(one))
+        change(
+            "restore_dead_letter",
+            "POST",
+            Action.DEAD_LETTER_RESTORE,
+            lambda: owner.post(f"{one}/restore", status=200),
+        )
+        every, letters = {"filter": {"script": "failing"}}, f"{path}/dead-letters"
+        gone = lambda: owner.post(f"{letters}/discard", every, status=200)  # noqa: E731
+        change("discard_dead_letters", "POST", Action.DEAD_LETTER_DISCARD, gone)
+        back = lambda: owner.post(f"{letters}/restore", every, status=200)  # noqa: E731
+        change("restore_dead_letters", "POST", Action.DEAD_LETTER_RESTORE, back)
         many = {"filter": {"script": "failing"}, "rate_per_s": 0.01}
         replay = lambda: owner.post(f"{path}/dead-letters/replay", many, status=202)  # noqa: E731
         self.dead_letter(), self.dead_letter()
@@ -172,6 +183,7 @@ class Story:
         self.dead_letter(), self.dead_letter()
         replay()
         waiting = self.waiting()
+        change("resend_delivery", "POST", Action.DELIVERY_RESEND, lambda: owner.post(f"{waiting}/resend", status=202))
         change("cancel_delivery", "POST", Action.DELIVERY_CANCEL, lambda: owner.post(f"{waiting}/cancel", status=200))
 
     def waiting(self) -> str:

@@ -1,7 +1,9 @@
 """Triggers, deliveries, executions and dead letters in the dashboard."""
 
+from typing import Any
+
 import pytest
-from webtest import TestApp
+from webtest import TestApp, TestResponse
 
 from tests.functional.browsing import browser, email, form_to, said, signed_in
 from tests.functional.client import Client, eventually
@@ -137,8 +139,58 @@ def test_a_dead_letter_is_discarded(signed_in: TestApp, owner: Client) -> None:
     trigger = owner.post(f"/apps/{slug}/triggers/queue", {"script": "greet", "queue": "work", "max_attempts": 1})
     owner.post(f"/apps/{slug}/triggers/{trigger['id']}/test", status=202)
     [letter] = eventually(lambda: owner.get(f"/apps/{slug}/dead-letters")["items"])
-    form_to(signed_in.get(f"/apps/{slug}/dead-letters/{letter['id']}"), "/discard").submit(status=303)
+    form = form_to(signed_in.get(f"/apps/{slug}/dead-letters/{letter['id']}"), "/replay")
+    button = form.html.find("button", formaction=True)
+    form.action = button["formaction"]
+    page = form.submit(status=303).follow()
     assert owner.get(f"/apps/{slug}/dead-letters")["items"] == []
+    undone = form_to(page, "/dead-letters/restore").submit(status=200)
+    assert "1 are back" in undone.text
+    assert [item["id"] for item in owner.get(f"/apps/{slug}/dead-letters")["items"]] == [letter["id"]]
+
+
+def test_ticked_letters_are_discarded_restored_and_replayed(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", FAILS)
+    trigger = owner.post(f"/apps/{slug}/triggers/queue", {"script": "greet", "queue": "work", "max_attempts": 1})
+    for _ in range(3):
+        owner.post(f"/apps/{slug}/triggers/{trigger['id']}/test", status=202)
+    eventually(lambda: len(owner.get(f"/apps/{slug}/dead-letters")["items"]) == 3)
+    path = f"/apps/{slug}/dead-letters"
+    listed = ticking(signed_in.get(path))
+    listed.action = f"{path}/discard"
+    assert "tick some" in said(listed.submit("which", index=0, status=422))
+    listed.set("ids", True, index=0)
+    listed.set("ids", True, index=1)
+    page = listed.submit("which", index=0, status=303).follow()
+    assert "2 discarded" in page.text
+    assert "ValueError" in signed_in.get(f"{path}?state=discarded").html.main.text
+    ticking(signed_in.get(f"{path}?state=discarded")).submit("which", index=1, status=200)
+    assert len(owner.get(path)["items"]) == 3
+    owner.put(f"/apps/{slug}/scripts/greet", {"source": WORKS})
+    assert "3 are delivered again" in ticking(signed_in.get(path)).submit("which", index=1, status=200).text
+
+
+def ticking(page: TestResponse) -> Any:
+    """The form with a box before each letter."""
+    return next(form for form in page.forms.values() if "ids" in form.fields)
+
+
+def test_a_delivery_is_edited_and_resent(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "greet", WORKS)
+    trigger = owner.post(f"/apps/{slug}/triggers/queue", {"script": "greet", "queue": "work"})
+    first = owner.post(f"/apps/{slug}/triggers/{trigger['id']}/test", status=202)["delivery_id"]
+    form = form_to(signed_in.get(f"/apps/{slug}/deliveries/{first}"), "/resend")
+    form["event"] = "{no json"
+    refused = form.submit(status=422)
+    assert "event" in said(refused)
+    form = form_to(refused, "/resend")
+    assert form["event"].value == "{no json"
+    form["event"] = '{"payload": "another"}'
+    page = form.submit(status=303).follow()
+    assert "another delivery" in page.html.main.dl.text
+    assert "another" in page.html.main.find_all("pre")[0].text
 
 
 def test_filters_stand_in_the_address_and_a_wrong_one_is_said(signed_in: TestApp, owner: Client) -> None:

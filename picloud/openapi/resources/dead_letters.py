@@ -7,6 +7,8 @@ from picloud.domain.kinds import EventKind
 from picloud.openapi.operation import PAGE, Moment, Operation, Query, Queued, Resource, page
 from picloud.openapi.resources.deliveries import Attempt
 from picloud.services.replays.replays import ReplayVersion
+from picloud.views.dead_letters import LetterState
+from picloud.views.discards import DiscardMany
 from picloud.views.replays import Replay, ReplayMany
 
 
@@ -25,6 +27,7 @@ class DeadLetter(msgspec.Struct):
     error: Any
     failed_at: Moment
     trace_id: UUID | None
+    discarded_at: Moment | None
 
 
 class FullDeadLetter(DeadLetter):
@@ -42,7 +45,24 @@ class Replayed(msgspec.Struct):
     version: ReplayVersion
 
 
+class Discarded(msgspec.Struct):
+    """How many dead letters are out of sight now. `discarded_at` names them all, to restore them. `more`: others match
+    too."""
+
+    discarded: int
+    more: bool
+    discarded_at: Moment
+
+
+class Restored(msgspec.Struct):
+    """How many are dead letters again. `more`: others match too."""
+
+    restored: int
+    more: bool
+
+
 _FILTER = (
+    Query("state", LetterState, "The discarded ones instead of those that can be replayed."),
     Query("kind", EventKind, "Only of events of this kind."),
     Query("trigger_id", UUID, "Only by this trigger."),
     Query("script", str, "Only to the script with this name."),
@@ -53,6 +73,7 @@ _FILTER = (
     Query("until", Moment, "Only failed for good before this moment."),
 )
 
+_UNDO = "It can be restored until it is removed for good: 30 days, or what `closed_keep_days` says."
 
 DEAD_LETTERS = Resource(
     "dead letters",
@@ -93,6 +114,48 @@ DEAD_LETTERS = Resource(
             example={"filter": {"kind": "email", "error_type": "ValueError"}, "rate_per_s": 10},
             answers={202: Replayed},
         ),
-        Operation(route="dead_letter", method="DELETE", id="discard_dead_letter", summary="Discard a dead letter"),
+        Operation(
+            route="export_dead_letters",
+            method="GET",
+            id="export_dead_letters",
+            summary="Export dead letters with their events as JSON lines, oldest first",
+            query=_FILTER,
+            media="application/jsonl",
+            answers={200: str},
+        ),
+        Operation(
+            route="dead_letter",
+            method="DELETE",
+            id="discard_dead_letter",
+            summary="Discard a dead letter",
+            description=_UNDO,
+        ),
+        Operation(
+            route="discard_dead_letters",
+            method="POST",
+            id="discard_dead_letters",
+            summary="Discard the dead letters that a filter names",
+            description=_UNDO,
+            body=DiscardMany,
+            example={"filter": {"error_type": "ValueError"}},
+            answers={200: Discarded},
+        ),
+        Operation(
+            route="restore_dead_letter",
+            method="POST",
+            id="restore_dead_letter",
+            summary="Bring a discarded dead letter back",
+            answers={200: DeadLetter},
+        ),
+        Operation(
+            route="restore_dead_letters",
+            method="POST",
+            id="restore_dead_letters",
+            summary="Bring back the discarded dead letters that a filter names",
+            description="`discarded_at` in the filter undoes one discard.",
+            body=DiscardMany,
+            example={"filter": {"discarded_at": "2026-11-22T10:00:00.123456Z"}},
+            answers={200: Restored},
+        ),
     ),
 )

@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -5,8 +6,9 @@ import msgspec
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.kinds import EventKind
 from picloud.models import ExecutionStatus
-from picloud.openapi.operation import PAGE, Moment, Operation, Query, Resource, page
+from picloud.openapi.operation import PAGE, Moment, Operation, Query, Queued, Resource, page
 from picloud.openapi.resources.executions import RunError
+from picloud.views.deliveries import Resend
 
 
 class Attempt(msgspec.Struct):
@@ -22,7 +24,8 @@ class Attempt(msgspec.Struct):
 
 
 class Delivery(msgspec.Struct):
-    """One event on its way to one script. `due_at`: when it is tried next; null for one that runs or has ended."""
+    """One event on its way to one script. `due_at`: when it is tried next; null for one that runs or has ended.
+    `origin_id`: the delivery that it was made from with an edited event; null for others."""
 
     id: UUID
     kind: EventKind
@@ -34,7 +37,14 @@ class Delivery(msgspec.Struct):
     due_at: Moment | None
     event_id: UUID
     trace_id: UUID | None
+    origin_id: UUID | None
     attempts: list[Attempt]
+
+
+class FullDelivery(Delivery):
+    """The delivery with its event, as handlers see it; null where that is not kept any more."""
+
+    event: Any
 
 
 _FILTER = (
@@ -58,7 +68,11 @@ DELIVERIES = Resource(
             answers={200: page(Delivery, "DeliveryPage")},
         ),
         Operation(
-            route="delivery", method="GET", id="get_delivery", summary="Show a delivery", answers={200: Delivery}
+            route="delivery",
+            method="GET",
+            id="get_delivery",
+            summary="Show a delivery with its event",
+            answers={200: FullDelivery},
         ),
         Operation(
             route="retry_delivery",
@@ -73,6 +87,18 @@ DELIVERIES = Resource(
             id="cancel_delivery",
             summary="Cancel a waiting delivery",
             answers={200: Delivery},
+        ),
+        Operation(
+            route="resend_delivery",
+            method="POST",
+            id="resend_delivery",
+            summary="Send a delivery's event again, with changes",
+            description="A delivery of its own in the same trace, whatever became of the first. What the body leaves out is "
+            "as it was.",
+            body=Resend,
+            body_required=False,
+            example={"event": {"queue": {"payload": {"order": 8}}}},
+            answers={202: Queued},
         ),
     ),
 )

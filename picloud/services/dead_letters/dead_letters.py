@@ -23,7 +23,8 @@ def error_part(name: str) -> ColumnElement[str | None]:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """What dead letters are narrowed to; None: not at all. `since` and `until` are about `failed_at`."""
+    """What dead letters are narrowed to; None: not at all. `since` and `until` are about `failed_at`. `state`: `dead`, those
+    that can be replayed, or `discarded`."""
 
     kind: str | None = None
     trigger_id: UUID | None = None
@@ -34,9 +35,11 @@ class DeadLetterFilter:
     since: datetime | None = None
     until: datetime | None = None
     ids: Sequence[UUID] | None = None
+    discarded_at: datetime | None = None
+    state: str = "dead"
 
     def clauses(self, app_id: UUID) -> list[ColumnElement[bool]]:
-        """Conditions on the rows of `DeadLetter` that are this app's and can be replayed."""
+        """Conditions on the rows of `DeadLetter` that are this app's and in the state that is asked for."""
         named = select(Script.id).where(Script.app_id == app_id, Script.name == self.script)
         wanted: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
             (self.kind, DeadLetter.source_kind.__eq__),
@@ -48,9 +51,10 @@ class DeadLetterFilter:
             (self.since, DeadLetter.failed_at.__ge__),
             (self.until, DeadLetter.failed_at.__lt__),
             (self.ids, DeadLetter.id.in_),
+            (self.discarded_at, DeadLetter.closed_at.__eq__),
         ]
-        dead = [DeadLetter.app_id == app_id, DeadLetter.state == "dead"]
-        return dead + [compare(value) for value, compare in wanted if value is not None]
+        mine = [DeadLetter.app_id == app_id, DeadLetter.state == self.state]
+        return mine + [compare(value) for value, compare in wanted if value is not None]
 
 
 class DeadLetterService:
@@ -61,7 +65,7 @@ class DeadLetterService:
         self._app = app
 
     def list(self, page: PageRequest, narrowed: DeadLetterFilter) -> Page[tuple[DeadLetter, Script]]:
-        """Newest first, without their events; neither cancelled nor discarded ones."""
+        """Newest first, without their events."""
         query = select(DeadLetter, Script).join(Script, Script.id == DeadLetter.script_id)
         slim = query.where(*narrowed.clauses(self._app.id)).options(defer(DeadLetter.event))
         return fetch(self._session, slim, DeadLetter.id, page, newest_first=True)

@@ -32,9 +32,10 @@ class Attempt:
     version: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery:
-    """`due_at`: when it is tried next; None for one that runs or has ended."""
+    """`due_at`: when it is tried next; None for one that runs or has ended. `origin_id`: the delivery whose event somebody
+    edited to make this one's."""
 
     id: UUID
     kind: str
@@ -46,6 +47,7 @@ class Delivery:
     due_at: datetime | None
     event_id: UUID
     trace_id: UUID | None
+    origin_id: UUID | None = None
     attempts: list[Attempt] = field(default_factory=list)
 
 
@@ -110,7 +112,14 @@ class DeliveryService:
         for row in self._session.execute(tries.order_by(Execution.id)):
             values = dict(row._mapping)
             deliveries[values.pop("delivery_id")].attempts.append(Attempt(**values))
+        origins = self._origins([row.event_id for row in rows])
+        for delivery in deliveries.values():
+            delivery.origin_id = origins.get(delivery.event_id)
         return [deliveries[row.id] for row in rows]
+
+    def _origins(self, event_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+        edited = select(Event.id, Event.origin_id).where(Event.id.in_(event_ids), Event.origin_id.is_not(None))
+        return {row.id: row.origin_id for row in self._session.execute(edited)}
 
 
 def _live(app_id: UUID) -> Select[Any]:

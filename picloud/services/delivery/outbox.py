@@ -94,8 +94,12 @@ class OutboxService:
         wake_dispatcher(self._session)  # the next with its key need not wait any longer
 
     def discard(self, app_id: UUID, dead_letter_id: UUID) -> None:
-        """Put a dead letter out of sight, for good. Raises NotFound, Conflict."""
+        """Put a dead letter out of sight. Raises NotFound, Conflict."""
         self._change_waiting(sql.DISCARD, app_id, dead_letter_id)
+
+    def restore(self, app_id: UUID, dead_letter_id: UUID) -> None:
+        """Bring a discarded dead letter back. Raises NotFound, Conflict."""
+        self._change_waiting(sql.RESTORE, app_id, dead_letter_id)
 
     def _change_waiting(self, statement: TextClause, app_id: UUID, delivery_id: UUID) -> None:
         if self._session.execute(statement, {"id": delivery_id, "app_id": app_id}).first() is None:

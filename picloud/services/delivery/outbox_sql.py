@@ -78,6 +78,11 @@ DISCARD = text("""
     WHERE id = :id AND app_id = :app_id AND state = 'dead' RETURNING id
 """)
 
+RESTORE = text("""
+    UPDATE dead_letters SET state = 'dead', closed_at = NULL
+    WHERE id = :id AND app_id = :app_id AND state = 'discarded' RETURNING id
+""")
+
 STATE = text("""
     SELECT CASE WHEN epoch IS NULL THEN 'waiting' ELSE 'running' END FROM outbox WHERE id = :id AND app_id = :app_id
     UNION ALL SELECT state FROM dead_letters WHERE id = :id AND app_id = :app_id

@@ -1,3 +1,6 @@
+from base64 import b64decode
+from typing import Any
+
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -6,8 +9,9 @@ from picloud.domain.delivery import DeliveryState
 from picloud.domain.errors import PicloudError
 from picloud.domain.kinds import EventKind
 from picloud.views import deliveries
+from picloud.views.dashboard.formats import pretty
 from picloud.views.dashboard.page import draw, page, see
-from picloud.views.dashboard.twin import ApiView, outcome, tried, without_empty
+from picloud.views.dashboard.twin import ApiView, given, json_field, outcome, tried, without_empty
 
 FILTERS = ("state", "kind", "script", "trigger_id", "trace_id")
 
@@ -44,6 +48,15 @@ def cancel(request: Request) -> Response:
     return _do(request, deliveries.cancel)
 
 
+@page("page_resend_delivery", "POST", Capability.DELIVERY_MANAGE)
+def resend(request: Request) -> Response:
+    form = given(request, "kind", "event")
+    sent, error = outcome(request, deliveries.resend, lambda: {"event": {form["kind"]: json_field(form, "event")}})
+    if error is not None:
+        return _draw(request, error, form)
+    return see(request, "page_delivery", app=request.context.app.slug, id=sent["delivery_id"])
+
+
 def _do(request: Request, view: ApiView) -> Response:
     error = tried(request, view)
     if error is not None:
@@ -51,5 +64,21 @@ def _do(request: Request, view: ApiView) -> Response:
     return see(request, "page_delivery", app=request.context.app.slug, id=request.matchdict["id"])
 
 
-def _draw(request: Request, error: PicloudError | None = None) -> Response:
-    return draw(request, "delivery", error.status if error else 200, it=deliveries.read(request), error=error)
+def _draw(request: Request, error: PicloudError | None = None, form: dict[str, str] | None = None) -> Response:
+    it = deliveries.read(request)
+    values = {"it": it, "error": error, "form": form or {"event": pretty(_editable(it["event"]))}}
+    return draw(request, "delivery", error.status if error else 200, **values)
+
+
+def _editable(event: dict[str, Any] | None) -> Any:
+    """The part of the event's kind; the body of a call as text, where it is that."""
+    if event is None:
+        return None
+    part = event[event["kind"]]
+    if event["kind"] != EventKind.HTTP:
+        return part
+    try:
+        text = b64decode(part["body_base64"]).decode()
+    except ValueError:
+        return part
+    return {name: value for name, value in part.items() if name != "body_base64"} | {"text": text}
