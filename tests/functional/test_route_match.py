@@ -44,7 +44,7 @@ def test_what_the_tester_says_is_what_a_call_meets(
 ) -> None:
     said = match(owner, slug, method, path)
     address = f"/run/{slug}{path}"
-    called = app.request(address, method=method, status="*", extra_environ={"REQUEST_URI": address})
+    called = app.request(address, method=method, status="*", environ={"REQUEST_URI": address})
     if said["route"] is None:
         assert called.status_int == (405 if said["methods"] else 404)
     elif method == "HEAD":
