@@ -1,8 +1,6 @@
 """Puts a process together: database, key, sandbox, dispatcher. Starts it and ends it in order."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -23,6 +21,7 @@ from picloud.services.email.large_bodies import LargeBodies
 from picloud.services.executions.feed import ExecutionFeed
 from picloud.services.executions.lookout import ExecutionLookout
 from picloud.services.executions.recorder import Recorder
+from picloud.services.keyring.key_file import master_key_file
 from picloud.services.keyring.master_keys import MasterKeyService
 from picloud.services.runs.callers import Callers
 from picloud.services.runs.effects import EffectsFactory
@@ -33,8 +32,6 @@ from picloud.services.runtime import Runtime
 from picloud.services.sessions import session_factory
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings, SettingsError
-
-MASTER_KEY_NAME = "master.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +82,6 @@ class Process:
         self.runtime.pool.close()
         self.lookout.join(timeout_s)
         self.engine.dispose()
-
-
-def master_key_file(settings: Settings) -> Path:
-    """Where the master key is: systemd's credential, as set, or in the data folder.
-
-    The credential goes first: the service may not read the file that the setting names to commands run by root.
-    """
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials and (Path(credentials) / MASTER_KEY_NAME).exists():
-        return Path(credentials) / MASTER_KEY_NAME
-    return settings.master_key_file or settings.data_dir / MASTER_KEY_NAME
 
 
 def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Runtime, Wakeup]:

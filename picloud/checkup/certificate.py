@@ -9,6 +9,8 @@ from picloud.checkup.finding import Finding, broken, ok, warning
 
 EXPIRY_WARNING_S = 10 * 86_400
 _TIMEOUT_S = 5.0
+_UNKNOWN_ISSUER = (18, 19, 20)
+"""X509_V_ERR_… of openssl-verification-options(1): self-signed, or by who is not among the trusted."""
 
 
 def certificate(public_url: str) -> Finding | None:
@@ -21,10 +23,22 @@ def certificate(public_url: str) -> Finding | None:
         plain = socket.create_connection((url.hostname, url.port or 443), _TIMEOUT_S)
         with plain, context.wrap_socket(plain, server_hostname=url.hostname) as secured:
             found = secured.getpeercert() or {}
+    except ssl.SSLCertVerificationError as error:
+        return _unverified(public_url, error)
     except OSError as error:
-        return broken("certificate", f"{public_url}: {error}", "systemctl status caddy")
+        return broken("certificate", f"{public_url}: {error}", "systemctl restart caddy")
     left_s = ssl.cert_time_to_seconds(str(found["notAfter"])) - time.time()
     said = f"{url.hostname} for {left_s / 86_400:.0f} days more"
     return (
-        warning("certificate", said, "systemctl status caddy") if left_s < EXPIRY_WARNING_S else ok("certificate", said)
+        warning("certificate", said, "systemctl restart caddy")
+        if left_s < EXPIRY_WARNING_S
+        else ok("certificate", said)
     )
+
+
+def _unverified(public_url: str, error: ssl.SSLCertVerificationError) -> Finding:
+    """Caddy's own authority, as with --local-certificates, is one that this machine may not know."""
+    said = f"{public_url}: {error.verify_message}"
+    if error.verify_code in _UNKNOWN_ISSUER:
+        return warning("certificate", f"{said}; right with --local-certificates alone", "caddy trust")
+    return broken("certificate", said, "systemctl restart caddy")

@@ -1,4 +1,4 @@
-"""What `picloud doctor` says of one thing."""
+"""What `picloud doctor`, the API and the dashboard say of one thing."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +9,10 @@ class State(StrEnum):
     WARNING = "warning"
     """It works, and something should be done."""
     BROKEN = "broken"
+
+    @property
+    def sign(self) -> str:
+        return {State.OK: "✓", State.WARNING: "!", State.BROKEN: "✗"}[self]
 
 
 @dataclass(frozen=True, slots=True)

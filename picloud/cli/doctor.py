@@ -6,22 +6,18 @@ from pathlib import Path
 
 import click
 
-from picloud.box import environment
-from picloud.checkup.certificate import certificate
 from picloud.checkup.database import database
-from picloud.checkup.files import files
 from picloud.checkup.finding import Finding, State, broken, warning
 from picloud.checkup.sandbox import sandbox
+from picloud.checkup.surroundings import surroundings
 from picloud.cli.database import CLI_POOL_SIZE
 from picloud.cli.embedded import embedded_cluster
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.models.engine import make_engine
 from picloud.postgres import PostgresError
-from picloud.process import master_key_file
 from picloud.sandbox_pool.executor import Executor
+from picloud.services.keyring.key_file import master_key_file
 from picloud.settings import Settings
-
-_SIGNS = {State.OK: "✓", State.WARNING: "!", State.BROKEN: "✗"}
 
 
 @click.command("doctor")
@@ -49,10 +45,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     finally:
         executor.close()
     yield from _database(settings)
-    yield from files(settings.data_dir, (master_key_file(settings), environment.FILE))
-    found = certificate(settings.public_url)
-    if found is not None:
-        yield found
+    yield from surroundings(settings)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -76,4 +69,4 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 def _line(finding: Finding) -> str:
     remedy = f"  → {finding.remedy}" if finding.remedy else ""
-    return f"{_SIGNS[finding.state]} {finding.name:27} {finding.detail}{remedy}"
+    return f"{finding.state.sign} {finding.name:27} {finding.detail}{remedy}"

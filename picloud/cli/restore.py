@@ -12,9 +12,9 @@ from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.crypto import KeyFileError, load_master_key
 from picloud.models.engine import database_url
 from picloud.postgres import find_bindir
-from picloud.process import master_key_file
 from picloud.services.backup.file import BackupError, Manifest
 from picloud.services.backup.restores import RestoreService, checked_manifest
+from picloud.services.keyring.key_file import master_key_file
 from picloud.settings import Settings
 
 

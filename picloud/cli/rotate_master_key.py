@@ -7,8 +7,8 @@ from picloud.cli.database import DATABASE_ERRORS, open_engine
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.crypto import KeyFileError, UnsealError, load_master_key
 from picloud.domain.audit import Actor
-from picloud.process import master_key_file
 from picloud.services.instance.rotation import MasterKeyRotation
+from picloud.services.keyring.key_file import master_key_file
 
 
 @click.command("rotate-master-key")

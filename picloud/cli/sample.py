@@ -6,9 +6,9 @@ from picloud.cli.database import DATABASE_ERRORS, open_engine
 from picloud.cli.options import load_settings, plain_errors
 from picloud.crypto import KeyFileError
 from picloud.domain.errors import PicloudError
-from picloud.process import master_key_file
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.sandbox_pool.pool import Pool
+from picloud.services.keyring.key_file import master_key_file
 from picloud.services.keyring.master_keys import MasterKeyService
 from picloud.services.sample import SampleService
 from picloud.services.sessions import session_factory
