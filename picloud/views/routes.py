@@ -44,7 +44,6 @@ APP_ROUTES = {
     "scripts": APP + "/scripts",
     "script": APP + "/scripts/{name}",
     "check_script": APP + "/check-script",
-    "check_script": APP + "/check-script",
     "versions": APP + "/scripts/{name}/versions",
     "test_script": APP + "/scripts/{name}/test",
     "activate": APP + "/scripts/{name}/versions/{number}/activate",
