@@ -27,6 +27,7 @@ class DeliveryColumns:
     backoff_cap_s: Mapped[float]
     timeout_s: Mapped[float]
     priority: Mapped[SmallInt] = mapped_column(server_default="1")
+    order_key: Mapped[str | None]
 
 
 class Outbox(DeliveryColumns, Base):
@@ -67,7 +68,6 @@ class Outbox(DeliveryColumns, Base):
     script_id: Mapped[UUID] = mapped_column(ForeignKey("scripts.id"))
     due: Mapped[datetime] = mapped_column(server_default=func.now())
     epoch: Mapped[BigInt | None]
-    order_key: Mapped[str | None]
     manual: Mapped[bool] = mapped_column(server_default="false")
     pinned_version: Mapped[int | None]
     created_at: Mapped[CreatedAt]

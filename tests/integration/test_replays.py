@@ -52,6 +52,23 @@ def test_a_replay_is_the_same_delivery_with_as_many_attempts_again(world: World)
     ]  # fmt: skip
 
 
+def test_replays_keep_to_the_order_of_their_key(world: World) -> None:
+    script = world.script(FAILS)
+    lane = {"trigger_id": uuid7(), "principal_id": world.user_id, "order_key": "k"}
+    letters = world.enqueue(script, times=2, **lane)
+    with world.node():
+        world.until(lambda: len(world.dead()) == 2)
+    world.save(script, "def handler(ctx):\n    return 1")
+    for letter in reversed(letters):
+        world.replay(letter)
+    [following] = world.enqueue(script, **lane)
+    assert {row.order_key for row in world.waiting()} == {"k"}
+    with world.node():
+        world.until(lambda: not world.waiting())
+    done = world.rows("SELECT delivery_id FROM executions WHERE status = 'ok' ORDER BY started_at")
+    assert [row.delivery_id for row in done] == [*letters, following]
+
+
 def test_a_second_replay_does_not_double_the_attempts(world: World) -> None:
     delivery = dead_letter(world, world.script(FAILS))
     for end in (6, 9):
@@ -122,7 +139,7 @@ def test_a_lost_delivery_has_the_version_that_ran_before(world: World) -> None:
     [delivery] = world.enqueue(world.script(FAILS))
     with world.node():
         world.until(lambda: [row for row in world.executions() if row.status == "error"])
-        world.until(lambda: world.dead() or world.waiting()[0].epoch is None)
+        world.until(lambda: not any(row.epoch for row in world.waiting()))
     world.change("DELETE FROM dead_letters")
     world.change("DELETE FROM outbox")
     world.change("UPDATE executions SET delivery_id = :id", id=delivery)
@@ -174,7 +191,7 @@ def test_a_version_that_is_gone_ends_the_replay_with_this_reason(world: World) -
     world.replay(delivery, ReplayVersion.ORIGINAL)
     with world.node():
         [letter] = world.until(world.dead)
-    assert (letter.error["type"], letter.version, letter.attempt) == ("VersionGone", 1, 3)
+    assert (letter.error["type"], letter.version, letter.attempt) == ("VersionGone", 1, 4)
     assert "version 1" in letter.error["message"]
 
 

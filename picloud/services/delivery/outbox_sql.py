@@ -10,6 +10,7 @@ from picloud.domain.kinds import Priority
 _NAMES = (
     *("id", "app_id", "script_id", "event_id", "source_kind", "trigger_id", "principal_id"),
     *("attempt", "max_attempts", "policy_attempts", "backoff_base_s", "backoff_cap_s", "timeout_s", "priority"),
+    "order_key",
 )
 DELIVERY_COLUMNS = ", ".join(_NAMES)
 """What the outbox and the dead letters have in common."""
