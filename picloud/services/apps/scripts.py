@@ -75,9 +75,9 @@ class ScriptService:
             query = query.where(ScriptVersion.number < before)
         return self._session.scalars(query.order_by(ScriptVersion.number.desc()).limit(limit + 1)).all()
 
-    def newest_versions(self, scripts: Sequence[Script]) -> dict[UUID, int]:
+    def newest_versions(self, script_ids: Sequence[UUID]) -> dict[UUID, int]:
         """The number of the newest version of each; it may be saved and not active."""
-        of_these = ScriptVersion.script_id.in_([script.id for script in scripts])
+        of_these = ScriptVersion.script_id.in_(script_ids)
         query = select(ScriptVersion.script_id, func.max(ScriptVersion.number)).where(of_these)
         return {row[0]: row[1] for row in self._session.execute(query.group_by(ScriptVersion.script_id))}
 
