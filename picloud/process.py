@@ -108,7 +108,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Ru
         effects=effects,
         http_runs=HttpRuns(runner, effects, recorder, settings),
         script_tests=ScriptTests(runner, effects, settings),
-        callers=Callers(settings.web_threads),
+        callers=Callers(settings.callers_max),
         inbound_requests=InboundRequests(engine),
         large_bodies=LargeBodies(),
         certificates=Certificates(),

@@ -54,7 +54,10 @@ class Settings:
         "File with the master key; systemd's credential `master.key` goes before it. Unset: `master.key` in the data folder.",
     )
     log_level: str = _setting("INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR.")
-    web_threads: int = _setting(24, "Threads that serve requests.")
+    web_threads: int = _setting(16, "Threads that serve requests, besides those of callers and streams.")
+    callers_max: int = _setting(
+        32, "HTTP calls that run or wait for a worker at a time; each has a thread. More get a 503 at once."
+    )
     streams_max: int = _setting(12, "Live streams of executions open at a time; each has a thread besides those.")
     database_pool_size: int = _setting(8, "Database connections that the web threads share.")
     postgres_shared_buffers_mb: int = _setting(

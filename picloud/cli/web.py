@@ -17,7 +17,7 @@ def start_web(runtime: Runtime, listening: socket.socket, stack: ExitStack) -> W
     server = WebServer(
         make_app(runtime),
         listening,
-        threads=settings.web_threads + settings.streams_max,
+        threads=settings.web_threads + settings.callers_max + settings.streams_max,
         body_max_bytes=settings.http_max_body_bytes,
     )
     thread = Thread(target=server.run, name="web")

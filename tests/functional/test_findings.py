@@ -117,7 +117,7 @@ def test_preferences_come_in_lists(owner: Client, app: TestApp) -> None:
 def test_calls_leave_threads_for_everything_else(owner: Client, app: TestApp, process: Process) -> None:
     bench = Bench(owner, app)
     bench.route("it", "import time\ntime.sleep(1)\nreturn 1")
-    seats = int(process.runtime.settings.web_threads * 2 / 3)
+    seats = process.runtime.settings.callers_max
 
     def call(_: int) -> Any:
         return app.post(f"/run/{bench.slug}/it", status="*", expect_errors=True)
@@ -127,6 +127,14 @@ def test_calls_leave_threads_for_everything_else(owner: Client, app: TestApp, pr
     refused = [answer for answer in answers if answer.status_int == 503]
     assert any(answer.json["code"] == "too_many_calls" for answer in refused)
     assert all(answer.headers["Retry-After"] for answer in refused)
+
+
+def test_a_burst_of_short_calls_waits_for_workers_and_is_answered(owner: Client, app: TestApp) -> None:
+    bench = Bench(owner, app)
+    bench.route("it", "return 1")
+    with ThreadPoolExecutor(24) as threads:
+        calls = [threads.submit(app.post, f"/run/{bench.slug}/it", status="*") for _ in range(24)]
+    assert {call.result().status_int for call in calls} == {200}
 
 
 def test_small_things(owner: Client, app: TestApp) -> None:

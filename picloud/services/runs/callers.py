@@ -1,4 +1,4 @@
-"""How many callers may wait for handlers at the same time, so that threads are left for everything else."""
+"""How many callers may wait for handlers at the same time. Each has a thread of the web server; the others are for the rest."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,10 @@ from threading import BoundedSemaphore
 
 from picloud.domain.errors import Unavailable
 
-KEPT_FREE = 1 / 3
-"""The share of the web server's threads that no call of a handler takes: mail, administration and health go on."""
-
 
 class Callers:
-    def __init__(self, web_threads: int) -> None:
-        self._seats = BoundedSemaphore(max(1, int(web_threads * (1 - KEPT_FREE))))
+    def __init__(self, most: int) -> None:
+        self._seats = BoundedSemaphore(max(1, most))
 
     @contextmanager
     def seat(self) -> Iterator[None]:
