@@ -6,6 +6,7 @@ from threading import Thread
 
 from picloud.app import make_app
 from picloud.services.runtime import Runtime
+from picloud.views.email_inbound import note_refusal
 from picloud.views.server import WebServer
 
 DRAIN_S = 10.0
@@ -19,6 +20,7 @@ def start_web(runtime: Runtime, listening: socket.socket, stack: ExitStack) -> W
         listening,
         threads=settings.web_threads + settings.callers_max + settings.streams_max,
         body_max_bytes=settings.http_max_body_bytes,
+        refused=lambda path, error, size: note_refusal(runtime, path, error, size, None),
     )
     thread = Thread(target=server.run, name="web")
     thread.start()

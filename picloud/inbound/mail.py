@@ -84,7 +84,7 @@ def as_event(mail: Mail) -> tuple[dict[str, Any], list[bytes | None]]:
         "in_reply_to": _message_id(mail.in_reply_to),
         "references": _message_ids(mail.references),
         "envelope": {
-            "from": None if envelope_from is None else bare(envelope_from),
+            "from": None if envelope_from is None else fitted(bare(envelope_from)),
             "to": envelope_to,
             "remote_ip": _line(mail.remote_ip, 64),
         },

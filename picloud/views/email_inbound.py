@@ -5,13 +5,16 @@ An adapter's `verify` may ask the outside for a certificate; all else is memory 
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from pyramid.request import Request
+from pyramid.response import Response
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from picloud.domain.errors import NotFound, PicloudError, TooLarge, Unavailable, UnsupportedMediaType
+from picloud.domain.ids import parse
 from picloud.inbound.adapters import MEDIA_TYPES
 from picloud.inbound.request import Request as Inbound
 from picloud.services.delivery.completions import Waiter
@@ -20,13 +23,18 @@ from picloud.services.email.inbound_requests import Noted
 from picloud.services.email.intake import Accepted, Door, EmailIntake
 from picloud.services.runtime import Runtime
 from picloud.views.api import path_id, public, runtime
+from picloud.views.problems import INBOUND
 
 
 @public("email_inbound", "POST")
 def receive(request: Request) -> dict[str, Any]:
     """One mail, or a batch: `deliveries` then holds the answer for each. 200 with `nothing` where there was none."""
     made_of = runtime(request)
-    _check_envelope(request, made_of.settings.http_max_body_bytes)
+    try:
+        _check_envelope(request, made_of.settings.http_max_body_bytes)
+    except PicloudError as error:
+        note_refusal(made_of, request.path, error, request.content_length or 0, request.client_addr)
+        raise
     with made_of.completions.waiter() as waiter:
         with made_of.large_bodies.admitted(request.content_length or 0):
             door, accepted = _taken_in(request, made_of, waiter)
@@ -38,6 +46,27 @@ def receive(request: Request) -> dict[str, Any]:
     return answers[0] if len(answers) == 1 else answers[0] | {"deliveries": answers}
 
 
+@public("email_inbound", "HEAD")
+def probe(request: Request) -> Response:
+    """Whether mail is taken here. Mandrill asks so before it keeps an address."""
+    with runtime(request).sessions() as session:
+        if not _intake(runtime(request), session).is_open(path_id(request, "app_id"), path_id(request, "trigger_id")):
+            raise NotFound("No mail is taken here.")
+    return Response(status=200)
+
+
+def note_refusal(made_of: Runtime, path: str, error: PicloudError, body_bytes: int, client: str | None) -> None:
+    """Note a request that was refused before its trigger was looked up, where it has one. Never fails."""
+    app_id, _, last = path.removeprefix(INBOUND).partition("/")
+    trigger_id = parse(last)
+    if trigger_id is None:
+        return
+    with suppress(PicloudError, SQLAlchemyError), made_of.sessions() as session:
+        if _intake(made_of, session).is_open(parse(app_id), trigger_id):
+            noted = Noted(made_of.clock(), error.status, error.problem_code, error.detail, body_bytes, client)
+            made_of.inbound_requests.note(trigger_id, noted)
+
+
 def _taken_in(request: Request, made_of: Runtime, waiter: Waiter) -> tuple[Door, list[Accepted]]:
     """Committed at the end."""
     door: Door | None = None
@@ -45,6 +74,7 @@ def _taken_in(request: Request, made_of: Runtime, waiter: Waiter) -> tuple[Door,
         with made_of.sessions() as session, session.begin():
             intake = _intake(made_of, session)
             door = _door(request, intake)
+            _check_media_type(_media_type(request), door.adapter.media_types)
             inbound = _inbound(request, made_of)
             mails = intake.read(door, inbound, unsigned_max_bytes=made_of.settings.email_unsigned_max_bytes)
             accepted = [intake.accept(door, mail) for mail in mails]
@@ -70,15 +100,12 @@ def _intake(made_of: Runtime, session: Session) -> EmailIntake:
 
 
 def _door(request: Request, intake: EmailIntake) -> Door:
-    """Raises UnsupportedMediaType, NotFound."""
-    media_type = _media_type(request)
+    """Raises NotFound; UnsupportedMediaType where none of the providers sends this."""
     try:
-        door = intake.door(path_id(request, "app_id"), path_id(request, "trigger_id"))
+        return intake.door(path_id(request, "app_id"), path_id(request, "trigger_id"))
     except NotFound:
-        _check_media_type(media_type, MEDIA_TYPES)
+        _check_media_type(_media_type(request), MEDIA_TYPES)
         raise
-    _check_media_type(media_type, door.adapter.media_types)
-    return door
 
 
 def _inbound(request: Request, made_of: Runtime) -> Inbound:

@@ -32,6 +32,14 @@ _REFUSALS: dict[int, type[errors.PicloudError]] = {
 }
 
 
+Refused = Callable[[str, errors.PicloudError, int], None]
+"""Gets the request's path, why it was refused, and the size of its body as far as that was told."""
+
+
+def _refused_silently(path: str, error: errors.PicloudError, body_bytes: int) -> None:
+    pass
+
+
 class ProblemTask(ErrorTask):  # type: ignore[misc]
     """waitress's own refusals (malformed, too large, too slow) as RFC 9457 problems."""
 
@@ -39,6 +47,7 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         refused = self.request.error
         kind = _REFUSALS.get(refused.code, errors.BadRequest)
         detail = "" if kind is errors.Unavailable else str(refused.body)
+        self.channel.server.refused(self.request.path, kind(detail), self.request.content_length)
         request_id = str(uuid7())
         response = problem_response(kind(detail), request_id)
         response.headers["X-Request-Id"] = request_id
@@ -83,10 +92,18 @@ class WebServer:
     """Serves `app` on a bound socket. `run` blocks until `stop` is called from another thread.
 
     `body_max_bytes`: the limit that views enforce. Far beyond it the connection is cut, which many clients report instead
-    of the answer.
+    of the answer. `refused` is told of requests that no view sees.
     """
 
-    def __init__(self, app: Callable[..., Any], listening: socket.socket, *, threads: int, body_max_bytes: int) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        listening: socket.socket,
+        *,
+        threads: int,
+        body_max_bytes: int,
+        refused: Refused = _refused_silently,
+    ) -> None:
         self._server: TcpWSGIServer = create_server(
             app,
             sockets=[listening],
@@ -102,6 +119,7 @@ class WebServer:
             ident=None,
         )
         self._server.channel_class = ProblemChannel
+        self._server.refused = refused
         self._stop_by: float | None = None
         self._turned = Event()
 

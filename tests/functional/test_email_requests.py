@@ -1,12 +1,18 @@
 """What an operator sees of an email trigger: its last requests, counters, conditions; and its attachments."""
 
 import json
+import socket
+from contextlib import ExitStack
 from typing import Any
 
 from webtest import TestApp
 
+from picloud.cli.listening import listen
+from picloud.cli.web import start_web
 from picloud.inbound.signatures import sign_plain
+from picloud.process import Process
 from picloud.services.email.inbound_requests import SHOWN
+from picloud.settings import Settings
 from tests.functional.client import Client
 from tests.functional.test_email_inbound import SECRET, Inbox, mail, post
 
@@ -128,3 +134,49 @@ def test_a_sample_is_signed_and_comes_in_by_the_door(owner: Client) -> None:
     owner.post(f"/apps/{inbox.slug}/triggers/email/{inbox.trigger['id']}/rotate-secret", {"overlap_s": 0}, status=200)
     again = owner.post(test, status=202)["delivery_id"]
     assert inbox.execution_of(again)["status"] == "ok"
+
+
+def test_what_is_refused_before_it_is_looked_at_is_shown_too(app: TestApp, owner: Client, settings: Settings) -> None:
+    inbox = Inbox(owner)
+    too_large = settings.http_max_body_bytes + 1
+    post(app, inbox.path, b"x" * too_large, status=413)
+    post(app, inbox.path, b"{}", {"Content-Encoding": "gzip"}, status=415)
+    post(app, inbox.path, b"{}", {"Content-Type": "message/rfc822"}, status=415)
+    other = owner.new_app()
+    elsewhere = inbox.path.replace(inbox.trigger["app_id"], owner.get(f"/apps/{other}")["id"])
+    post(app, elsewhere, b"x" * too_large, status=413)
+    shown = requests_of(inbox)
+    assert [(item["status"], item["outcome"], item["body_bytes"]) for item in shown["items"]] == [
+        (415, "unsupported_media_type", 2),
+        (415, "unsupported_media_type", 2),
+        (413, "too_large", too_large),
+    ]
+    assert shown["items"][2]["detail"] == f"A mail may have {settings.http_max_body_bytes} bytes here."
+    assert shown["counters"]["too_large"] == {"requests": 1, "last_at": shown["items"][2]["at"]}
+
+
+def test_what_the_web_server_itself_refuses_is_shown_too(
+    app: TestApp, owner: Client, process: Process, settings: Settings
+) -> None:
+    """A sender that asks first keeps its mail: no view sees that request."""
+    inbox = Inbox(owner)
+    with ExitStack() as stack:
+        listening = listen("127.0.0.1:0")
+        start_web(process.runtime, listening, stack)
+        with socket.create_connection(listening.getsockname()[:2], timeout=20) as connection:
+            size = settings.http_max_body_bytes + 1
+            head = f"POST {inbox.path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n"
+            connection.sendall(head.encode())
+            assert b" 413 " in connection.makefile("rb").readline()
+    [shown] = requests_of(inbox)["items"]
+    assert (shown["status"], shown["outcome"], shown["body_bytes"]) == (413, "too_large", size)
+
+
+def test_a_provider_may_ask_whether_mail_is_taken(app: TestApp, owner: Client) -> None:
+    """Mandrill does so before it has a key."""
+    inbox = Inbox(owner, provider="mandrill", secret="key-0123456789")
+    assert app.head(inbox.path, status=200).body == b""
+    assert app.get(inbox.path, status=405).headers["Allow"] == "HEAD, POST"
+    owner.patch(f"/apps/{inbox.slug}/triggers/{inbox.trigger['id']}", {"enabled": False})
+    app.head(inbox.path, status=404)
+    app.head(inbox.path[:-4] + "0000", status=404)

@@ -133,6 +133,6 @@ def test_content_is_decoded_leniently() -> None:
 
 
 def test_no_address_is_empty() -> None:
-    mail = Mail(to=["", " ", "<>", "a@b"], envelope_to=["<>", "\x00", "<c@d>"])
+    mail = Mail(to=["", " ", "<>", "a@b"], envelope_to=["<>", "\x00", "<c@d>"], envelope_from="<a\x7f\x01b>")
     email, _ = as_event(mail)
-    assert (email["to"], email["envelope"]["to"]) == (["a@b"], ["c@d"])
+    assert (email["to"], email["envelope"]) == (["a@b"], {"from": "a b", "to": ["c@d"], "remote_ip": None})

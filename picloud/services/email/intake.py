@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey, UnsealError
@@ -84,13 +84,17 @@ class EmailIntake:
         query = (
             select(Trigger, EmailTriggerDetails, func.now())
             .join(EmailTriggerDetails, EmailTriggerDetails.trigger_id == Trigger.id)
-            .where(Trigger.id == trigger_id, Trigger.app_id == app_id)
-            .where(Trigger.kind == TriggerKind.EMAIL, Trigger.enabled)
+            .where(*_is_open(app_id, trigger_id))
         )
         row = self._session.execute(query).one_or_none() if app_id and trigger_id else None
         if row is None:
             raise NotFound("No mail is taken here.")
         return self._door(*row)
+
+    def is_open(self, app_id: UUID | None, trigger_id: UUID | None) -> bool:
+        """Whether there is a trigger that takes mail."""
+        query = select(Trigger.id).where(*_is_open(app_id, trigger_id))
+        return bool(app_id and trigger_id) and self._session.scalar(query) is not None
 
     def door_of(self, trigger: Trigger) -> Door:
         """Of a trigger that may be off. Raises Unavailable when a secret does not open."""
@@ -181,3 +185,8 @@ class EmailIntake:
             )
         except UnsealError:
             raise Unavailable("The trigger's signing secret can't be read.", code="secret_unreadable") from None
+
+
+def _is_open(app_id: UUID | None, trigger_id: UUID | None) -> tuple[ColumnElement[bool], ...]:
+    own = (Trigger.id == trigger_id, Trigger.app_id == app_id)
+    return (*own, Trigger.kind == TriggerKind.EMAIL, Trigger.enabled.is_(True))
