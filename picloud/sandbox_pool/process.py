@@ -1,6 +1,5 @@
 """A worker process as the trusted side holds it: one end of its socket, and a pidfd."""
 
-import contextlib
 import math
 import os
 import re
@@ -50,7 +49,7 @@ class WorkerProcess:
         self.pid = _pid_of(pidfd)
         self._ended = select.poll()
         self._ended.register(pidfd, select.POLLIN)
-        self._ended.register(child.pidfd, select.POLLIN)
+        self._ended.register(child, 0)  # its end hangs up
         self._patience_ms = 0
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
@@ -150,8 +149,7 @@ class WorkerProcess:
         return int(found[1]) * 1024 if found else 0
 
     def signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
+        self.child.signal(self, number)
 
     def kill(self) -> None:
         """SIGKILL, and waits for the end (about 1 ms)."""

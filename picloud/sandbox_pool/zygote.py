@@ -3,6 +3,7 @@
 It is driven over a control socket (SOCK_SEQPACKET), and ends when that closes. Each request and
 reply is one message of JSON. `{"op": "spawn", "memory_bytes": n}` gives `{"pid": n}`, with two descriptors: the
 driver's end of the worker's socket, and a pidfd. `{"op": "reap", "pid": n}` gives how that worker ended.
+`{"op": "signal", "pid": n, "signal": n}`, for a driver that may not itself, gives nothing.
 """
 
 import array
@@ -88,6 +89,8 @@ class Zygote:
                 request = json.loads(message)
                 if request["op"] == "spawn":
                     self._spawn(request["memory_bytes"])
+                elif request["op"] == "signal":
+                    _signal(request["pid"], request["signal"])
                 else:
                     self._reap(request["pid"])
         os._exit(0)
@@ -133,3 +136,9 @@ class Zygote:
     def _reply(self, message: dict[str, Any], *fds: int) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self._control.sendmsg([json.dumps(message).encode()], rights)
+
+
+def _signal(pid: int, number: int) -> None:
+    """To a worker: until it is reaped, its pid is nobody else's."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)

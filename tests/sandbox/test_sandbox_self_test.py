@@ -87,7 +87,7 @@ def test_a_bad_verdict_is_looked_at_again(unconfined: Executor, monkeypatch: pyt
     first = unconfined.examined()
     assert unconfined._child is not None
     unconfined._child.stop()
-    unconfined._module = "picloud.sandbox_pool.zygote"
+    unconfined._new_child = Executor()._new_child
     assert first != unconfined.examined()
     assert unconfined.layers()
 
