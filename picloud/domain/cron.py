@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
@@ -20,6 +20,10 @@ ALIASES = {
     "@hourly": "0 * * * *",
 }
 SCHEDULE_MAX_CHARS = 200
+_WORDS = (("on Monday through Friday", "every weekday"), (" and on ", " or on "))
+"""What CronSim says, and what we say. A day of the month and one of the week are either, not both."""
+_NO_ZONES = frozenset({"localtime", "Factory"})
+"""The machine's own zone, which may change, and the one that means that none is set."""
 
 
 class Missed(StrEnum):
@@ -39,6 +43,7 @@ class Overlap(StrEnum):
 
 def check(schedule: str, timezone: str) -> None:
     """Raises Invalid."""
+    _check_zone(timezone)
     next(_after(schedule, timezone, datetime.now(UTC)), None)
 
 
@@ -52,7 +57,19 @@ def next_times(schedule: str, timezone: str, after: datetime, count: int) -> lis
     return list(islice(_after(schedule, timezone, after), count))
 
 
+def in_words(schedule: str, timezone: str) -> str:
+    """The schedule as one would say it: `At 09:30 every weekday, Europe/Berlin`. Raises Invalid."""
+    said = _simulated(schedule, timezone, datetime.now(UTC)).explain()
+    for theirs, ours in _WORDS:
+        said = said.replace(theirs, ours)
+    return f"{said}, {timezone}"
+
+
 def _after(schedule: str, timezone: str, after: datetime) -> Iterator[datetime]:
+    return (moment.astimezone(UTC) for moment in _simulated(schedule, timezone, after))
+
+
+def _simulated(schedule: str, timezone: str, after: datetime) -> CronSim:
     if len(schedule) > SCHEDULE_MAX_CHARS:
         raise invalid("/schedule", f"has more than {SCHEDULE_MAX_CHARS} characters")
     fields = ALIASES.get(schedule.strip().lower(), schedule)
@@ -60,14 +77,22 @@ def _after(schedule: str, timezone: str, after: datetime) -> Iterator[datetime]:
         known = ", ".join(ALIASES)
         raise invalid("/schedule", f"has to have five fields, such as `*/5 * * * *`, or to be one of {known}")
     try:
-        times = CronSim(fields, after.astimezone(_zone(timezone)))
+        return CronSim(fields, after.astimezone(_zone(timezone)))
     except CronSimError as error:
         raise invalid("/schedule", f"can't be read: {error}") from None
-    return (moment.astimezone(UTC) for moment in times)
+
+
+def _check_zone(name: str) -> None:
+    """Files beside the zones can be read like one: `localtime`, `posixrules`, `right/UTC`."""
+    known = available_timezones() - _NO_ZONES
+    if name not in known:
+        near = next((zone for zone in sorted(known) if zone.lower() == name.strip().lower().replace(" ", "_")), None)
+        meant = f"; {near!r} is one" if near else ", such as Europe/Berlin or UTC"
+        raise invalid("/timezone", f"{name[:100]!r} is no IANA time zone{meant}")
 
 
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):
-        raise invalid("/timezone", f"{name!r} is no IANA time zone, such as Europe/Berlin or UTC") from None
+        raise invalid("/timezone", f"{name!r} is a time zone that this machine does not have") from None

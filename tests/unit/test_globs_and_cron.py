@@ -61,12 +61,29 @@ def test_daylight_saving_neither_loses_nor_doubles_a_daily_time() -> None:
         ("* * * * *", "Mars/Olympus", "/timezone"),
         ("* * * * *", "../etc/passwd", "/timezone"),
         ("* * * * *", "", "/timezone"),
+        ("* * * * *", "localtime", "/timezone"),
+        ("* * * * *", "posixrules", "/timezone"),
+        ("* * * * *", "Factory", "/timezone"),
+        ("* * * * *", "right/UTC", "/timezone"),
+        ("* * * * *", "posix/Europe/Berlin", "/timezone"),
+        ("* * * * *", "Europe", "/timezone"),
+        ("* * * * *", "UTC+1", "/timezone"),
     ],
 )
 def test_bad_schedules_name_their_field(schedule: str, zone: str, pointer: str) -> None:
     with pytest.raises(Invalid) as caught:
         cron.check(schedule, zone)
     assert caught.value.errors[0].pointer == pointer
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "US/Eastern", "Etc/GMT+5", "America/Argentina/Ushuaia"])
+def test_zones_and_links_to_them_are_taken(zone: str) -> None:
+    cron.check("@daily", zone)
+
+
+def test_a_zone_that_is_nearly_right_is_told() -> None:
+    with pytest.raises(Invalid, match="'America/New_York' is one"):
+        cron.check("@daily", "america/new york")
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
