@@ -1,5 +1,6 @@
 """Scripts, versions, routes and calls by HTTP."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from webtest import TestApp
 
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
-from tests.functional.client import Client, check_problem, eventually
+from tests.functional.client import ADMIN, Client, check_problem, eventually
 from tests.functional.conftest import make_key
 
 ONE = "def handler(ctx):\n    return {'n': 1}\n"
@@ -101,6 +102,64 @@ def test_bad_scripts(owner: Client, slug: str) -> None:
     owner.post(path, {"name": "x"}, status=422)
     owner.post(path, {"name": "x", "source": "#" * 1_000_001}, status=413)
     owner.post(path, {"name": "x", "source": "nul \x00"}, status=422)
+
+
+def test_two_routes_for_the_same_calls_are_a_conflict(owner: Client, slug: str) -> None:
+    owner.script(slug, "it", ONE)
+    first = owner.route(slug, "GET", "/a/{x}", "it")
+    other = {"method": "get", "path": "/a/{z}", "script": "it"}
+    refused = owner.post(f"/apps/{slug}/routes", other, status=409)
+    assert "GET /a/{x} already, which answers the same calls as /a/{z}" in refused["detail"]
+    assert refused["route_id"] == first["id"]
+    owner.post(f"/apps/{slug}/routes", other | {"path": "/a/{x}"}, status=409)
+    for free in ({"method": "POST"}, {"method": "ANY"}, {"path": "/a/{z...}"}, {"path": "/a/z"}):
+        owner.post(f"/apps/{slug}/routes", other | free)
+    moved = owner.route(slug, "GET", "/b/{z}", "it")
+    path = f"/apps/{slug}/routes/{moved['id']}"
+    assert owner.patch(path, {"path": "/a/{z}"}, status=409)["route_id"] == first["id"]
+    assert owner.patch(path, {"path": "/b/{other}"})["path"] == "/b/{other}"
+
+
+def test_the_same_route_from_many_at_once_is_made_once(owner: Client, slug: str, app: TestApp) -> None:
+    owner.script(slug, "it", ONE)
+
+    def create(number: int) -> int:
+        body = {"method": "GET", "path": f"/a/{{p{number}}}", "script": "it"}
+        answer = app.post_json(f"{ADMIN}/apps/{slug}/routes", body, headers=owner.headers, status="*")
+        status: int = answer.status_int
+        return status
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sorted(threads.map(create, range(12))) == [201] + [409] * 11
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/50%", "a", "/a b", "/{x}/{x}", "/{x...}/a"])
+def test_a_path_that_no_call_could_match_is_refused(owner: Client, slug: str, path: str) -> None:
+    owner.script(slug, "it", ONE)
+    refused = owner.post(f"/apps/{slug}/routes", {"method": "GET", "path": path, "script": "it"}, status=422)
+    assert refused["errors"][0]["pointer"] == "/path"
+
+
+def test_a_route_for_head_goes_before_that_for_get(owner: Client, slug: str, app: TestApp) -> None:
+    owner.script(slug, "get", ONE)
+    owner.script(slug, "head", "def handler(ctx):\n    return ctx.respond(headers={'X-Own': '1'})\n")
+    owner.route(slug, "ANY", "/it", "get")
+    owner.route(slug, "GET", "/it", "get")
+    assert "X-Own" not in app.head(f"/run/{slug}/it").headers
+    owner.route(slug, "HEAD", "/it", "head")
+    assert app.head(f"/run/{slug}/it").headers["X-Own"] == "1"
+
+
+def test_a_module_that_is_imported_is_not_deleted(owner: Client, slug: str) -> None:
+    owner.script(slug, "tools", "def one():\n    return 1\n", kind="module")
+    owner.script(slug, "more", "import tools\n\ndef two():\n    return tools.one() + 1\n", kind="module")
+    owner.script(slug, "it", "def handler(ctx):\n    from tools import one\n    return {'n': one()}\n")
+    owner.script(slug, "other", "def handler(ctx):\n    # no import of tools\n    return 'tools'\n")
+    refused = owner.delete(f"/apps/{slug}/scripts/tools", status=409)
+    assert "imported by it, more." in refused["detail"]
+    owner.put(f"/apps/{slug}/scripts/it", {"source": ONE})
+    owner.delete(f"/apps/{slug}/scripts/more")
+    owner.delete(f"/apps/{slug}/scripts/tools")
 
 
 def test_a_script_in_use_is_not_deleted(owner: Client, slug: str) -> None:

@@ -47,10 +47,37 @@ def test_only_canonical_ids_are_read() -> None:
         ("/a/{x...}", "/a/b/c", {"x": "b/c"}),
         ("/a/{x...}", "/a/", {"x": ""}),
         ("/a.b", "/axb", None),
+        ("/caf%c3%a9/{x}", "/caf%C3%A9/%2f", {"x": "/"}),
+        ("/a%2Fb", "/a%2fb", {}),
+        ("/%61", "/a", {}),
+        ("/a", "/%61", {}),
+        ("/a/{x}", "/a/50%", {"x": "50%"}),
+        ("/a/b", "/a%2Fb", None),
     ],
 )
 def test_patterns(pattern: str, path: str, params: dict[str, str] | None) -> None:
     assert paths.match(pattern, path) == params
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("/a/{x}", "/a/{y}", True),
+        ("/{x}/{y...}", "/{a}/{b...}", True),
+        ("/a%2fb", "/a%2Fb", True),
+        ("/a/{x}", "/a/{x...}", False),
+        ("/a/{x}", "/a/x", False),
+        ("/a", "/a/", False),
+    ],
+)
+def test_patterns_of_one_form(one: str, other: str, alike: bool) -> None:
+    assert (paths.form(one) == paths.form(other)) is alike
+
+
+@pytest.mark.parametrize("pattern", ["/a/../b", "/.", "/%2e%2E/a", "/50%", "/%zz", "/%"])
+def test_what_no_call_could_match_is_refused(pattern: str) -> None:
+    with pytest.raises(paths.PatternError):
+        paths.check_new(pattern)
 
 
 @given(st.text(max_size=40))

@@ -2,12 +2,11 @@ import re
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from picloud.domain.errors import Conflict, NotFound, invalid
 from picloud.domain.kinds import RouteAccess
-from picloud.domain.paths import PatternError, compile_pattern
+from picloud.domain.paths import PatternError, check_new, form
 from picloud.models import App, Route, Script
 from picloud.services.apps.targets import endpoint
 from picloud.services.changes import code_changed
@@ -61,17 +60,25 @@ class RouteService:
         if not METHOD.fullmatch(method.upper()):
             raise invalid("/method", "has to be GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS or ANY")
         try:
-            compile_pattern(path)
+            check_new(path)
         except PatternError as error:
             raise invalid("/path", str(error)) from None
+        self._check_free(route, method.upper(), path)
         route.method, route.path = method.upper(), path
         return route
 
+    def _check_free(self, route: Route, method: str, path: str) -> None:
+        """Raises Conflict where another route answers the same calls. Of two who ask at once, the second waits."""
+        self._session.execute(select(App.id).where(App.id == self._app.id).with_for_update(key_share=True))
+        others = select(Route).where(Route.app_id == self._app.id, Route.method == method)
+        for other in self._session.scalars(others.where(Route.id.is_distinct_from(route.id))):
+            if form(other.path) == form(path):
+                same = "" if other.path == path else f", which answers the same calls as {path}"
+                conflict = Conflict(f"The app {self._app.slug} has a route {method} {other.path} already{same}.")
+                conflict.members["route_id"] = other.id
+                raise conflict
+
     def _flush(self, route: Route) -> None:
-        conflict = Conflict(f"The app {self._app.slug} has a route {route.method} {route.path} already.")
-        try:
-            self._session.flush()
-        except IntegrityError:
-            raise conflict from None
+        self._session.flush()
         code_changed(self._session, self._app.id)
         self._session.refresh(route)

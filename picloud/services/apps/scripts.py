@@ -13,11 +13,13 @@ from picloud.domain.limits import checked
 from picloud.models import App, DeadLetter, Outbox, Route, Script, ScriptVersion, Trigger
 from picloud.sandbox_pool.code_problem import CodeProblem
 from picloud.sandbox_pool.pool import Pool
+from picloud.services.apps.importers import importers
 from picloud.services.changes import code_changed
 from picloud.services.paging import Page, PageRequest, fetch
 
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 MAX_PROBLEMS = 50
+MAX_LISTED = 10
 
 
 class ScriptService:
@@ -93,7 +95,9 @@ class ScriptService:
         return self._activate(script, number)
 
     def delete(self, script: Script) -> None:
-        """Raises Conflict when a route, a trigger, a waiting delivery or an open dead letter needs it."""
+        """Raises Conflict when a script, a route, a trigger, a waiting delivery or an open dead letter needs it."""
+        if script.kind == ScriptKind.MODULE and (names := importers(self._session, self._pool, script)):
+            raise Conflict(f"The module {script.name!r} is imported by {_listed(names)}. Change or remove them first.")
         for what, model in (("routes", Route), ("triggers", Trigger), ("waiting deliveries", Outbox)):
             self._none(script, what, model.script_id == script.id)
         self._none(script, "dead letters", DeadLetter.script_id == script.id, DeadLetter.state == "dead")
@@ -139,6 +143,11 @@ class ScriptService:
             select(Script.name).where(Script.app_id == self._app.id, Script.kind == ScriptKind.MODULE)
         )
         return self._pool.check(name, source, frozenset(modules), endpoint=kind is ScriptKind.ENDPOINT)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
 
 
 def _field_error(problem: CodeProblem) -> FieldError:

@@ -27,5 +27,6 @@ def routed(routes: Iterable[RouteCode], method: str, path: str) -> Routed:
     methods = frozenset(route.method for route, _ in matching)
     if not offered:
         return Routed(None, {}, methods)
-    route, params = min(offered, key=lambda pair: (paths.specificity(pair[0].path), pair[0].method == "ANY"))
+    generality = {"GET": 1, "ANY": 2} | {method: 0}
+    route, params = min(offered, key=lambda pair: (paths.specificity(pair[0].path), generality[pair[0].method]))
     return Routed(route, dict(params), methods)
