@@ -1,6 +1,7 @@
 """Rules of the store: names, values, what one change is."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +9,15 @@ from enum import StrEnum
 from typing import Any
 
 from picloud.domain.errors import invalid
+from picloud.domain.strict_json import NUMBER_CHARS_MAX
 from picloud.domain.text import storable
 
 COLLECTION_MAX_CHARS = 200
 KEY_MAX_CHARS = 512
 NESTING_MAX = 63
 """Lists and objects inside one another in a value or a message. A request's body may have one more, to hold it."""
+
+_MANY_DIGITS = re.compile(rf"\d{{{NUMBER_CHARS_MAX}}}")
 
 
 class KvOp(StrEnum):
@@ -51,6 +55,8 @@ def encode(value: Any, max_bytes: int) -> str:
         raise invalid("/value", f"can't be said in JSON: {error}") from None
     if len(text) > max_bytes:
         raise invalid("/value", f"has {len(text)} bytes as JSON; {max_bytes} may be")
+    if _MANY_DIGITS.search(text) and _holds_too_long_a_number(value):
+        raise invalid("/value", f"holds a number of more than {NUMBER_CHARS_MAX} digits")
     return text
 
 
@@ -81,6 +87,12 @@ def _too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def _holds_too_long_a_number(value: Any) -> bool:
+    if isinstance(value, int):
+        return len(str(value)) > NUMBER_CHARS_MAX
+    return any(map(_holds_too_long_a_number, _inside(value)))
 
 
 def _inside(value: Any) -> Iterable[Any]:

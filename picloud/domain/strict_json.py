@@ -12,7 +12,8 @@ from typing import Any
 
 from picloud.domain.errors import Invalid, PicloudError
 
-_NUMBER_CHARS_MAX = 400
+MAX_PARTS = 100_000
+NUMBER_CHARS_MAX = 400
 
 # Every character belongs to one token: a string (closed or not), a bracket, or all that stands between them.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]|[^"\[\]{}]++', re.DOTALL)
@@ -26,7 +27,7 @@ class _DuplicateKey(ValueError):
     """An object has a key twice. The argument is the key."""
 
 
-def loads(raw: bytes, *, max_depth: int = 64, max_parts: int = 100_000, error: type[PicloudError] = Invalid) -> Any:
+def loads(raw: bytes, *, max_depth: int = 64, max_parts: int = MAX_PARTS, error: type[PicloudError] = Invalid) -> Any:
     """The value that `raw` spells. Strings may hold NUL and lone surrogates: see `domain.text.clean`.
 
     Raises `error`, whose detail says what is wrong and where, for: not UTF-8, a byte order mark, no JSON, NaN and
@@ -95,14 +96,14 @@ def _shown(text: str) -> str:
 
 
 def _integer(literal: str) -> int:
-    if len(literal) > _NUMBER_CHARS_MAX:
+    if len(literal) > NUMBER_CHARS_MAX:
         raise _BadNumber(literal)
     return int(literal)
 
 
 def _real(literal: str) -> float:
     value = float(literal)
-    if len(literal) > _NUMBER_CHARS_MAX or not math.isfinite(value):
+    if len(literal) > NUMBER_CHARS_MAX or not math.isfinite(value):
         raise _BadNumber(literal)
     return value
 

@@ -43,4 +43,9 @@ def _cleaned(value: Any) -> Any:
 
 def storable(text: str) -> bool:
     """Whether PostgreSQL's text can hold it: no NUL, no lone surrogate."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return "\x00" not in text and sayable(text)
+
+
+def sayable(text: str) -> bool:
+    """Whether UTF-8 can say it, and PostgreSQL's json hold it: no lone surrogate."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

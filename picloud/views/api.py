@@ -44,8 +44,13 @@ def runtime(request: Request) -> Runtime:
     return found
 
 
-def json_body(request: Request, shape: type[S]) -> S:
-    """The body as `shape`. Raises UnsupportedMediaType, TooLarge, BadRequest, Invalid with a pointer."""
+def json_body(
+    request: Request, shape: type[S], *, fits: Callable[[str], bool] = storable, max_parts: int = strict_json.MAX_PARTS
+) -> S:
+    """The body as `shape`. Raises UnsupportedMediaType, TooLarge, BadRequest, Invalid with a pointer.
+
+    `fits`: whether a text, as it came, can be kept. `max_parts`: see `strict_json.loads`.
+    """
     media_type = request.content_type.lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType("Send JSON, with `Content-Type: application/json`.")
@@ -54,8 +59,8 @@ def json_body(request: Request, shape: type[S]) -> S:
     limit = runtime(request).settings.http_max_body_bytes
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The body is larger than {limit} bytes.")
-    value = strict_json.loads(request.body, error=BadRequest)
-    _refuse_unstorable(value, "")
+    value = strict_json.loads(request.body, error=BadRequest, max_parts=max_parts)
+    _refuse_unfit(value, "", fits)
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
@@ -153,10 +158,10 @@ def _pointed(message: str) -> tuple[str, str]:
     return pointer, text
 
 
-def _refuse_unstorable(value: Any, pointer: str) -> None:
-    if isinstance(value, str) and not storable(value):
+def _refuse_unfit(value: Any, pointer: str, fits: Callable[[str], bool]) -> None:
+    if isinstance(value, str) and not fits(value):
         raise invalid(pointer, "holds NUL or half of a surrogate pair, which PostgreSQL can't store")
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        _refuse_unstorable(key, pointer)
-        _refuse_unstorable(item, f"{pointer}/{key}")
+        _refuse_unfit(key, pointer, fits)
+        _refuse_unfit(item, f"{pointer}/{key}", fits)

@@ -10,6 +10,7 @@ from pyramid.response import Response
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.domain.errors import NotFound, invalid
+from picloud.domain.text import sayable
 from picloud.models import KvEntry
 from picloud.security.accountability import audit
 from picloud.services.kv.entries import KvService
@@ -59,10 +60,11 @@ def read(request: Request) -> dict[str, Any]:
 @api("kv_entry", "PUT", Capability.KV_WRITE)
 def put(request: Request) -> dict[str, Any]:
     """Sync triggers that the change sets off have run when this answers; if one fails, nothing is changed."""
-    body = json_body(request, NewValue)
+    # As handlers may: NUL within a value, and as many parts as its size allows.
+    body = json_body(request, NewValue, fits=sayable, max_parts=runtime(request).settings.kv_value_max_bytes)
     with _writing(request) as kv:
         kv.set(_collection(request), path_text(request, "key"), body.value, body.ttl_s)
-    entry = _entry(request, kv)
+    entry = kv.written(_collection(request), path_text(request, "key"))
     audit(request, Action.KV_SET, _target(request), after={"version": entry.version, "expires_at": entry.expires_at})
     return shape(entry)
 

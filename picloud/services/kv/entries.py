@@ -24,17 +24,17 @@ ABSENT = object()
 _KEEP = object()
 
 _LOCK = text("""
-    SELECT value, version, size_bytes, expires_at, coalesce(expires_at <= now(), false) AS expired
+    SELECT value, version, size_bytes, expires_at, coalesce(expires_at <= clock_timestamp(), false) AS expired
     FROM kv_entries WHERE app_id = :app_id AND collection = :collection AND key = :key FOR UPDATE
 """).columns(value=JSON)
 _INSERT = text("""
     INSERT INTO kv_entries (app_id, collection, key, value, version, size_bytes, expires_at)
-    VALUES (:app_id, :collection, :key, :value, 1, :size_bytes, now() + make_interval(secs => :ttl_s))
+    VALUES (:app_id, :collection, :key, :value, 1, :size_bytes, clock_timestamp() + make_interval(secs => :ttl_s))
     ON CONFLICT DO NOTHING RETURNING version
 """)
 _UPDATE = text("""
     UPDATE kv_entries SET value = :value, version = :version, size_bytes = :size_bytes, updated_at = now(),
-      expires_at = CASE WHEN :keep_ttl THEN expires_at ELSE now() + make_interval(secs => :ttl_s) END
+      expires_at = CASE WHEN :keep_ttl THEN expires_at ELSE clock_timestamp() + make_interval(secs => :ttl_s) END
     WHERE app_id = :app_id AND collection = :collection AND key = :key
 """)
 _DELETE = text("DELETE FROM kv_entries WHERE app_id = :app_id AND collection = :collection AND key = :key")
@@ -68,6 +68,10 @@ class KvService:
         query = select(KvEntry).where(KvEntry.app_id == self._app_id, KvEntry.collection == collection)
         fresh = query.where(KvEntry.key == key, _present()).execution_options(populate_existing=True)
         return self._session.scalar(fresh)
+
+    def written(self, collection: str, key: str) -> KvEntry:
+        """The entry that was just set, even if its time is over already."""
+        return self._session.get_one(KvEntry, (self._app_id, collection, key), populate_existing=True)
 
     def list(
         self, collection: str, *, prefix: str = "", limit: int = 100, after: str | None = None
@@ -197,4 +201,5 @@ def _change_of(collection: str, key: str, old: Any, new: Any) -> KvChange:
 
 
 def _present() -> ColumnElement[bool]:
-    return or_(KvEntry.expires_at.is_(None), KvEntry.expires_at > func.now())
+    """Not now(), which stands still in a run's transaction: a handler may outlive what it has set."""
+    return or_(KvEntry.expires_at.is_(None), KvEntry.expires_at > func.clock_timestamp())
