@@ -2,6 +2,7 @@ from typing import Any
 
 from pyramid.request import Request
 
+from picloud.domain import cron
 from picloud.domain.cron import Missed, Overlap
 from picloud.models import Trigger
 from picloud.services.triggers.cron import CronTriggerService
@@ -53,6 +54,7 @@ class CronTriggers:
         return {
             "schedule": found.schedule,
             "timezone": found.timezone,
+            "words": cron.in_words(found.schedule, found.timezone),
             "missed": found.missed,
             "overlap": found.overlap,
             "next_at": found.next_at,

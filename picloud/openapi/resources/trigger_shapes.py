@@ -45,10 +45,11 @@ class KvTrigger(_Trigger, tag_field="kind", tag="kv", kw_only=True):
 
 
 class CronTrigger(_Trigger, tag_field="kind", tag="cron", kw_only=True):
-    """Runs by the clock. `next_times`: when, if nothing is changed."""
+    """Runs by the clock. `words`: the schedule as one would say it. `next_times`: when, if nothing is changed."""
 
     schedule: str
     timezone: str
+    words: str
     missed: Missed
     overlap: Overlap
     next_at: Moment | None

@@ -4,6 +4,7 @@ import msgspec
 
 from picloud.openapi.operation import PAGE, Operation, Resource, page
 from picloud.openapi.resources import trigger_shapes as shapes
+from picloud.openapi.resources.trigger_previews import PREVIEWS
 from picloud.views.cron_triggers import CronTriggerChange, NewCronTrigger
 from picloud.views.dead_letter_triggers import DeadLetterTriggerChange, NewDeadLetterTrigger
 from picloud.views.email_triggers import EmailTriggerChange, NewEmailTrigger, Rotation
@@ -103,5 +104,6 @@ TRIGGERS = Resource(
             example={"overlap_s": 3600},
             answers={200: shapes.RotatedSecret},
         ),
+        *PREVIEWS,
     ),
 )
