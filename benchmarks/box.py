@@ -16,6 +16,8 @@ from typing import Any
 
 PROGRAM = str(Path(sys.executable).with_name("picloud"))
 EMAIL = "bench@example.com"
+LOG_SHOWN = 20_000
+"""Of the server's log, characters at its end, when a measurement fails."""
 
 
 class Box:
@@ -80,7 +82,11 @@ def served(**environment: str) -> Iterator[Box]:
                 box.wait_until_ready()
                 box.cli("admin", "create", EMAIL)
                 box.key = box.cli("keys", "create", "--user", EMAIL)
+                box.connection.close()  # the server may have: on a busy machine the commands take long
                 yield box
+            except BaseException:
+                print((Path(folder) / "log").read_text(errors="replace")[-LOG_SHOWN:], file=sys.stderr)
+                raise
             finally:
                 box.process.send_signal(signal.SIGTERM)
                 box.process.wait(30)

@@ -36,12 +36,20 @@ class Ledger:
         self._lease_s = lease_s
         self._claimer = Claimer(lease_s)
 
-    def exchange(self, ended: Sequence[Ended], room: int) -> tuple[list[Ended], list[Claimed]]:
-        """Settle what has ended and claim up to `room`, in one commit. What was still ours, and what is ours now."""
+    def exchange(
+        self, ended: Sequence[Ended], room: int, *, announce: bool = False
+    ) -> tuple[list[Ended], list[Claimed]]:
+        """Settle what has ended and claim up to `room`, in one commit. What was still ours, and what is ours now.
+
+        `announce`: tell the other nodes, if anything is claimed, in the same commit.
+        """
         try:
             with self._link.transaction() as cursor:
                 settled = settle(cursor, self._link.epoch, ended)
-                return settled, self._claimer.claim(cursor, self._link.epoch, room) if room else []
+                claimed = self._claimer.claim(cursor, self._link.epoch, room) if room else []
+                if claimed and announce:
+                    self._link.announce_with(cursor)
+                return settled, claimed
         except Exception as error:
             if passes(error) or not ended:
                 raise

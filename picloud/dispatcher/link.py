@@ -29,11 +29,8 @@ LIVE_EPOCHS = f"""
 """The epochs of the nodes that are alive."""
 
 # Without others there is nobody to tell, and no commit record to write. With them, none of them waits for the disk.
-_ANNOUNCE = f"""
-    BEGIN; SET LOCAL synchronous_commit = off;
-    SELECT pg_notify(%(channel)s, %(epoch)s::text) WHERE EXISTS ({LIVE_EPOCHS} AND objid::bigint <> %(epoch)s);
-    COMMIT
-"""
+_NOTIFY = f"SELECT pg_notify(%(channel)s, %(epoch)s::text) WHERE EXISTS ({LIVE_EPOCHS} AND objid::bigint <> %(epoch)s)"
+_ANNOUNCE = f"BEGIN; SET LOCAL synchronous_commit = off; {_NOTIFY}; COMMIT"
 
 
 # Everything here is looked up by key. Statistics of a table that is now empty and then full must not tell otherwise.
@@ -132,6 +129,10 @@ class Link:
     def announce(self) -> None:
         """Tell the other nodes, if there are any, that there is something to deliver."""
         self._announce(CHANNEL)
+
+    def announce_with(self, cursor: Cursor) -> None:
+        """The same at the commit of the cursor's transaction: they know then, even if this node hangs from there on."""
+        cursor.execute(_NOTIFY, {"epoch": self.epoch, "channel": CHANNEL})
 
     def heard(self) -> Heard:
         """What came since the last call. Raises when the server has gone."""

@@ -109,9 +109,18 @@ class Loop:
         return not self._hand or time.monotonic() > self._stop_at + LAST_TRY_S
 
     def _connect(self) -> None:
-        """Listen first, then look: so nothing is missed between the two."""
+        """All of it or nothing: a connection on which only a part was done would never be given the rest."""
         again = self._link.was_open
         self._link.open()
+        try:
+            self._take_stock(again=again)
+        except BaseException:
+            self._link.close()
+            raise
+        log.info("connected", extra={"fields": {"epoch": self._link.epoch}})
+
+    def _take_stock(self, *, again: bool) -> None:
+        """We listen already, and look now: so nothing is missed between the two."""
         self._app_codes.invalidate()
         self._ledger.load_caps()
         if again:
@@ -123,7 +132,6 @@ class Loop:
         self._timers.set(Timer.CRON, time.monotonic())
         self._hungry = True
         self._feed.database(away=False)
-        log.info("connected", extra={"fields": {"epoch": self._link.epoch}})
 
     def _turn(self) -> None:
         now = time.monotonic()
@@ -167,7 +175,10 @@ class Loop:
         if heard.changed:
             self._ledger.load_caps()
             self._hungry = True
-        if heard.deliveries or self._timers.went_off(Timer.DUE, now):
+        if heard.deliveries:
+            # Should the node hang, what it claims after this look is seen to be due again by the next one.
+            self._timers.set(Timer.AGAIN, now + self._lease_s)
+        if heard.deliveries or self._timers.went_off(Timer.DUE, now) or self._timers.went_off(Timer.AGAIN, now):
             self._hungry = True
         if heard.nodes or self._neighbours.hear(busy=bool(self._hand)):
             self._timers.set_earlier(Timer.RECOVER, now + GRACE_S)
@@ -220,7 +231,11 @@ class Loop:
             return
         self._timers.set(Timer.SETTLE, None)
         started = time.monotonic()
-        settled, claimed = self._ledger.exchange(self._ended, room)
+        announce = self._timers.is_over(Timer.ANNOUNCE, started)
+        settled, claimed = self._ledger.exchange(self._ended, room, announce=announce)
+        if claimed and announce:
+            self._timers.set(Timer.ANNOUNCE, None)
+            self._announced_at = started
         self._hand.remove(item.claimed for item in self._ended)
         self._ended = []
         self._hand.add(claimed, started)

@@ -12,6 +12,8 @@ class Timer(Enum):
     """Leases have to be renewed."""
     ANNOUNCE = auto()
     """Other nodes have to hear of new deliveries."""
+    AGAIN = auto()
+    """What another node has announced is claimed by it for sure, or its lease has ended."""
     RECOVER = auto()
     """Who has not come back by now is gone; the nodes may be others."""
     CRON = auto()
@@ -47,6 +49,10 @@ class Timers:
             return False
         del self._at[timer]
         return True
+
+    def is_over(self, timer: Timer, now: float) -> bool:
+        """Whether it has gone off; it stays set."""
+        return self._at.get(timer, now + 1) <= now
 
     def soonest(self) -> float | None:
         return min(self._at.values(), default=None)

@@ -4,12 +4,17 @@ from uuid import UUID
 
 import pytest
 from psycopg2.extensions import connection as Connection
+from sqlalchemy import text
 
 from picloud.models.node import EPOCH_LOCK_CLASS
 from tests.integration.conftest import World
 
 STRANGER = 2_000_000
 """An epoch that no node of these tests gets."""
+LOOKING = """
+    SELECT pid, query_start FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%epoch NOT IN%'
+"""
 OK = "def handler(ctx):\n    return ctx.event.attempt"
 
 
@@ -69,6 +74,20 @@ def test_what_was_lost_does_not_keep_the_rest_of_its_batch_from_being_settled(wo
     assert [row.id for row in world.waiting()] == [lost]
     assert statuses(world, kept) == [(1, "ok")]
     assert statuses(world, lost) == []
+
+
+def test_a_look_at_the_start_that_fails_is_made_again(world: World) -> None:
+    [delivery] = world.enqueue(world.script(OK))
+    take(world, delivery)
+    with world.sessions.begin() as session:
+        session.execute(text("SELECT FROM outbox FOR UPDATE"))
+        with world.node(lease_s=600):
+            [waiting] = world.until(lambda: world.rows(LOOKING))
+            world.change("SELECT pg_cancel_backend(:pid)", pid=waiting.pid)
+            world.until(lambda: waiting not in world.rows(LOOKING))
+            session.rollback()
+            world.until(lambda: not world.waiting())
+    assert statuses(world, delivery) == [(1, "lost"), (2, "ok")]
 
 
 def test_the_deliveries_of_a_node_that_is_gone_are_due_at_once(world: World) -> None:

@@ -7,8 +7,10 @@ import time
 import pytest
 
 from picloud.dispatcher import neighbours
+from picloud.dispatcher.ledger import Ledger
 from picloud.dispatcher.link import Link
 from tests.integration.conftest import World
+from tests.integration.test_dispatch_fence import live, take
 from tests.integration.test_dispatch_wakeup import fall_asleep, last_query, switches
 
 SOON_S = 10.0
@@ -85,6 +87,35 @@ def test_what_a_dead_node_held_runs_elsewhere_long_before_its_lease_ends(world: 
 def dead_pid(world: World, link: Link) -> int:
     [(pid,)] = world.rows("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = :epoch", epoch=link.epoch)
     return int(pid)
+
+
+def test_a_claim_is_announced_by_its_own_commit(world: World) -> None:
+    [delivery] = world.enqueue(world.script("def handler(ctx):\n    return 1"))
+    ours, other = Link(world.engine), Link(world.engine)
+    ours.open()
+    other.open()
+    _, claimed = Ledger(ours, lease_s=LEASE_S, backlog_max=10).exchange([], 1, announce=True)
+    assert [row.id for row in claimed] == [str(delivery)]
+    with other.cursor() as cursor:
+        cursor.execute("SELECT")
+    assert other.heard().deliveries
+    ours.close()
+    other.close()
+
+
+def test_what_a_node_claims_after_its_announcement_and_before_it_hangs_runs_after_its_lease(world: World) -> None:
+    script = world.script("def handler(ctx):\n    return 1")
+    hung = live(world)
+    with world.node(lease_s=5) as node:
+        fall_asleep(world, node)
+        before = last_query(world)
+        world.change("NOTIFY picloud_outbox, 'another node'")
+        world.until(lambda: last_query(world) != before)
+        [delivery] = world.enqueue(script)
+        take(world, delivery, "1 s")
+        world.until(lambda: not world.waiting())
+    hung.close()
+    assert [(run.attempt, run.status) for run in world.executions(delivery)] == [(1, "lost"), (2, "ok")]
 
 
 def test_a_watch_does_not_keep_an_old_snapshot_while_there_is_work(

@@ -7,11 +7,15 @@ from sqlalchemy import text
 
 from picloud.dispatcher.attempt import SHORT_PAUSE_S, Attempter
 from picloud.dispatcher.verdict import PutBack
+from picloud.domain.delivery import RetryPolicy
 from picloud.models.engine import make_engine
 from picloud.services.code.app_code import AppCodeCache
 from tests.integration.claiming import hands
 from tests.integration.conftest import World
 
+OTHER_STORES = """
+    INSERT INTO kv_entries (app_id, collection, key, value, version, size_bytes) VALUES (:app_id, 'c', 'k', '2', 1, 1)
+"""
 NOBODY_THERE = "postgresql://nobody@127.0.0.1:9/nothing"
 STORES = "def handler(ctx):\n    ctx.kv('c').set('k', 1)"
 WAITING = """
@@ -45,3 +49,16 @@ def test_a_run_that_goes_on_while_its_app_is_deleted_ends_with_one_quiet_line(
     [line] = [record for record in caplog.records if record.name == "picloud.dispatcher.attempt"]
     assert (line.levelno, line.fields["delivery_id"]) == (logging.INFO, str(delivery))
     assert not world.executions()
+
+
+def test_a_node_that_hangs_amid_a_run_lets_go_of_what_it_locked_soon_after_the_end_of_that(world: World) -> None:
+    script = world.script(STORES)
+    policy = RetryPolicy(max_attempts=3, backoff_base_s=0.01, backoff_cap_s=0.02, timeout_s=1)
+    with world.node(gated=True) as node:
+        [delivery] = world.enqueue(script, policy=policy, node=node)
+        node.gate.wait_until_reached()
+        world.change(OTHER_STORES, app_id=world.app_id)  # waits; no statement may wait for as long as 30 s
+        node.gate.opened.set()
+        world.until(lambda: not world.waiting())
+    assert [run.attempt for run in world.executions(delivery)] == [1]
+    assert [row.value for row in world.rows("SELECT value FROM kv_entries")] == [1]

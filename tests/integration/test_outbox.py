@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from picloud.domain.delivery import MAX_DEPTH, RetryPolicy
 from picloud.domain.errors import Conflict, Invalid, NotFound, Unavailable
@@ -45,6 +46,25 @@ def test_a_delivery_carries_all_that_it_needs(world: World) -> None:
     assert (row.attempt, row.epoch, row.manual, row.later) == (0, None, False, False)
     assert (event.kind, event.payload, event.trace_id, event.depth) == ("email", {"a": "é\x00\ud800"}, trace, MAX_DEPTH)
     assert event.same
+
+
+def test_a_delay_begins_when_it_is_asked_for(world: World) -> None:
+    """Not with the transaction, which a run may have had open for long."""
+    script = world.script(FAILS)
+    wanted = {"app_id": world.app_id, "script_id": script, "kind": EventKind.QUEUE, "payload": {}, "policy": QUICK}
+    with world.sessions.begin() as session:
+        session.execute(text("SELECT pg_sleep(0.5)"))
+        OutboxService(session, backlog_max=10).enqueue(**wanted, delay_s=60)
+    [(delay_s,)] = world.rows("SELECT extract(epoch FROM due - created_at) FROM outbox")
+    assert delay_s >= 60.5
+
+
+def test_what_has_ended_is_soon_cleared_away(world: World) -> None:
+    """By the number of rows, however large the table: each delivery leaves two dead ones."""
+    [row] = world.rows("SELECT reloptions FROM pg_class WHERE relname = 'outbox'")
+    assert {"fillfactor=70", "autovacuum_vacuum_scale_factor=0", "autovacuum_vacuum_threshold=1000"} <= set(
+        row.reloptions
+    )
 
 
 def test_without_a_trace_the_event_starts_one(world: World) -> None:
