@@ -30,12 +30,49 @@ def test_a_route_is_added_called_closed_and_deleted(signed_in: TestApp, owner: C
     assert "path" in said(form.submit(status=422))
     form["path"], form["script"] = "/hello/{name}", "hello"
     page = form.submit(status=303).follow()
-    assert f"/run/{slug}/hello/{{name}}" in page.html.find(id="curl-1").text
+    assert page.html.find(id="curl-1").text == f"curl -X GET http://localhost/run/{slug}/hello/name"
     route = owner.get(f"/apps/{slug}/routes")["items"][0]
-    form_to(page, f"/routes/{route['id']}").submit("access", status=303)
-    assert owner.get(f"/apps/{slug}/routes/{route['id']}")["access"] == "key"
-    form_to(page, "/delete").submit(status=303)
+    form = form_to(signed_in.get(f"/apps/{slug}/routes/{route['id']}"), f"/routes/{route['id']}")
+    form["access"] = "key"
+    page = form.submit(status=303).follow()
+    assert "$PICLOUD_KEY" in page.html.find(id="curl-1").text
+    gone = form_to(page, "/delete").submit(status=200)
     assert owner.get(f"/apps/{slug}/routes")["items"] == []
+    gone.forms[next(key for key, each in gone.forms.items() if "Undo" in str(each.text))].submit(status=303)
+    [again] = owner.get(f"/apps/{slug}/routes")["items"]
+    assert {name: again[name] for name in ("path", "access")} == {"path": "/hello/{name}", "access": "key"}
+
+
+def test_the_match_tester_names_the_route_and_its_parameters(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "hello", HELLO)
+    owner.route(slug, "GET", "/hello/{name}", "hello")
+    form = signed_in.get(f"/apps/{slug}/routes").forms[1]
+    form["path"] = "/hello/ada%20l?x=1"
+    met = form.submit().html.find(class_="notice").text
+    assert "/hello/{name}" in met
+    assert "ada l" in met
+    form["method"] = "POST"
+    assert "405" in form.submit().html.find(class_="notice").text
+    form["path"] = "nowhere"
+    assert "path" in said(form.submit(status=422))
+
+
+def test_a_route_that_was_changed_meanwhile_is_not_overwritten(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "hello", HELLO)
+    route = owner.route(slug, "GET", "/hello", "hello")
+    path = f"/apps/{slug}/routes/{route['id']}"
+    form = form_to(signed_in.get(path), path)
+    owner.patch(path, {"path": "/theirs"})
+    form["path"] = "/mine"
+    refused = form.submit(status=412)
+    assert "/theirs" in refused.html.table.text
+    assert "/mine" in refused.html.table.text
+    again = form_to(refused, path)
+    assert again["path"].value == "/mine"
+    again.submit(status=303)
+    assert owner.get(path)["path"] == "/mine"
 
 
 def test_entries_are_added_changed_and_deleted(signed_in: TestApp, owner: Client) -> None:
