@@ -27,6 +27,8 @@ class Capability(StrEnum):
 
     SELF_READ = "self.read"
     """See oneself and list the apps one has a role in."""
+    SELF_READ_OVERVIEW = "self.read_overview"
+    """See the figures of the apps one has a role in, and their last failures."""
     SELF_MANAGE_KEYS = "self.manage_keys"
     """List, make and delete one's own API keys."""
     SELF_MANAGE_SIGN_IN = "self.manage_sign_in"
@@ -90,7 +92,9 @@ _APP_ADMIN = _EDITOR | {
     Capability.KV_WRITE,
     Capability.DELIVERY_MANAGE,
 }
-_MEMBER_BY_KEY = frozenset({Capability.SELF_READ, Capability.SELF_MANAGE_KEYS, Capability.SELF_READ_AUDIT})
+_MEMBER_BY_KEY = frozenset(
+    {Capability.SELF_READ, Capability.SELF_READ_OVERVIEW, Capability.SELF_MANAGE_KEYS, Capability.SELF_READ_AUDIT}
+)
 _MEMBER = _MEMBER_BY_KEY | {Capability.SELF_MANAGE_SIGN_IN}
 
 APP_GRANTS: Mapping[AppRole, frozenset[Capability]] = {
@@ -115,7 +119,7 @@ SCOPE_COVERS: Mapping[Scope, frozenset[Capability]] = {
     Scope.SCRIPT_WRITE: _SCRIPT_READ | {Capability.SCRIPT_WRITE},
     Scope.ROUTE_WRITE: _READ | {Capability.ROUTE_READ, Capability.ROUTE_WRITE},
     Scope.DOMAIN_MANAGE: _READ | {Capability.DOMAIN_MANAGE},
-    Scope.LOG_READ: _READ | {Capability.LOG_READ},
+    Scope.LOG_READ: _READ | {Capability.LOG_READ, Capability.SELF_READ_OVERVIEW},
     Scope.APP_ADMIN: _MEMBER_BY_KEY | _APP_ADMIN,
     Scope.INSTANCE_ADMIN: frozenset(Capability) - {Capability.SELF_MANAGE_SIGN_IN},
 }

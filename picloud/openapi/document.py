@@ -19,6 +19,7 @@ from picloud.openapi.resources.inbound import INBOUND, RUN
 from picloud.openapi.resources.kv import KV
 from picloud.openapi.resources.me import ME
 from picloud.openapi.resources.members import MEMBERS
+from picloud.openapi.resources.overview import OVERVIEW
 from picloud.openapi.resources.scripts import SCRIPTS
 from picloud.openapi.resources.secrets import SECRETS
 from picloud.openapi.resources.sessions import SESSIONS, SETUP
@@ -42,6 +43,7 @@ RESOURCES: tuple[Resource, ...] = (
     KV,
     SECRETS,
     EXECUTIONS,
+    OVERVIEW,
     DELIVERIES,
     DEAD_LETTERS,
     AUDIT_EVENTS,

@@ -1,6 +1,6 @@
 """What a process is made of, put together once by `picloud.app` and handed to whoever needs it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -17,6 +17,7 @@ from picloud.services.email.inbound_requests import InboundRequests
 from picloud.services.email.large_bodies import LargeBodies
 from picloud.services.executions.feed import ExecutionFeed
 from picloud.services.executions.recorder import Recorder
+from picloud.services.instance.hours import HourCache
 from picloud.services.runs.callers import Callers
 from picloud.services.runs.effects import EffectsFactory
 from picloud.services.runs.http_runs import HttpRuns
@@ -45,3 +46,4 @@ class Runtime:
     large_bodies: LargeBodies
     certificates: Certificates
     clock: Clock = utc_now
+    hours: HourCache = field(default_factory=HourCache)

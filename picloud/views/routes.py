@@ -34,11 +34,13 @@ INSTANCE_ROUTES = {
     "api_keys": ADMIN + "/api-keys",
     "api_key": ADMIN + "/api-keys/{id}",
     "apps": ADMIN + "/apps",
+    "overview": ADMIN + "/overview",
     "audit_events": ADMIN + "/audit-events",
 }
 
 APP_ROUTES = {
     "app": APP,
+    "app_overview": APP + "/overview",
     "members": APP + "/members",
     "member": APP + "/members/{user_id}",
     "scripts": APP + "/scripts",

@@ -1,13 +1,12 @@
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from picloud.domain.kinds import EventKind
-from picloud.openapi.operation import PAGE, Moment, Operation, Query, Queued, Resource, page
+from picloud.openapi.operation import FILTER, PAGE, Moment, Operation, Query, Queued, Resource, page
 from picloud.openapi.resources.deliveries import Attempt
 from picloud.services.replays.replays import ReplayVersion
-from picloud.views.dead_letters import LetterState
 from picloud.views.discards import DiscardMany
 from picloud.views.replays import Replay, ReplayMany
 
@@ -62,13 +61,13 @@ class Restored(msgspec.Struct):
 
 
 _FILTER = (
-    Query("state", LetterState, "The discarded ones instead of those that can be replayed."),
+    Query("state", Literal["dead", "discarded"], "The discarded ones instead of those that can be replayed."),
     Query("kind", EventKind, "Only of events of this kind."),
     Query("trigger_id", UUID, "Only by this trigger."),
-    Query("script", str, "Only to the script with this name."),
+    Query("script", FILTER, "Only to the script with this name."),
     Query("trace_id", UUID, "Only of this trace: what one event has caused, and itself."),
-    Query("error_type", str, "Only with this type of error, such as `ValueError`."),
-    Query("error_contains", str, "Only with this text in the error's message."),
+    Query("error_type", FILTER, "Only with this type of error, such as `ValueError`."),
+    Query("error_contains", FILTER, "Only with this text in the error's message."),
     Query("since", Moment, "Only failed for good at this moment or later."),
     Query("until", Moment, "Only failed for good before this moment."),
 )

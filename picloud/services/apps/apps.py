@@ -38,6 +38,10 @@ class AppService:
         mine = select(App).join(AppMember, AppMember.app_id == App.id).where(AppMember.user_id == user_id)
         return fetch(self._session, mine, App.id, page)
 
+    def ids_of(self, user_id: UUID) -> Sequence[UUID]:
+        """Of the apps in which the user has a role."""
+        return self._session.scalars(select(AppMember.app_id).where(AppMember.user_id == user_id)).all()
+
     def find(self, reference: str) -> App | None:
         """The app with this id or slug."""
         app_id = ids.parse(reference)

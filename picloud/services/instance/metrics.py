@@ -1,9 +1,6 @@
 """What `/metrics` shows: the meters of this process, the queue as the database has it, workers and memory."""
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,9 +8,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from picloud import __version__
 from picloud.sandbox_pool.executor import Executor
+from picloud.services.instance.processes import processes
 from picloud.services.meters import METERS, gauge, header, sample
 
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _QUEUE = text("""
     SELECT count(*) FILTER (WHERE epoch IS NULL AND attempt = 0) AS ready,
            count(*) FILTER (WHERE epoch IS NOT NULL) AS running,
@@ -57,30 +54,8 @@ class Metrics:
         yield from gauge("picloud_dead_letters", "Dead letters neither replayed nor discarded.", {"": row.dead})
 
     def _processes(self) -> Iterator[str]:
-        keepers = [self._executor.pid] if self._executor.pid else []
-        zygotes = [child for pid in keepers for child in _children(pid)]
-        workers = [child for pid in zygotes for child in _children(pid)]
-        memory = {
-            "server": _resident_bytes([os.getpid()]),
-            "executor": _resident_bytes(keepers + zygotes),
-            "workers": _resident_bytes(workers),
-        }
-        yield from gauge("picloud_workers", "Sandbox workers that live.", {"": len(workers)})
+        found = processes(self._executor)
+        yield from gauge("picloud_workers", "Sandbox workers that live.", {"": found.workers})
         yield from gauge(
-            "picloud_resident_memory_bytes", "Resident size; shared pages count in each.", memory, "process"
+            "picloud_resident_memory_bytes", "Resident size; shared pages count in each.", found.memory, "process"
         )
-
-
-def _children(pid: int) -> list[int]:
-    """proc_pid_task_children(5); empty where the kernel has no such file, or the process has ended."""
-    with suppress(OSError):
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
-
-
-def _resident_bytes(pids: list[int]) -> int:
-    total = 0
-    for pid in pids:
-        with suppress(OSError, IndexError):
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
-    return total
