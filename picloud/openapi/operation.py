@@ -66,6 +66,8 @@ class Queued(msgspec.Struct):
 
 
 LIMIT = Query("limit", Annotated[int, Meta(ge=1, le=MAX_LIMIT)], f"How many items; {DEFAULT_LIMIT} without it.")
+FILTER = Annotated[str, Meta(min_length=1)]
+"""A text that narrows a list. An empty one would not, and is refused."""
 PAGE = (LIMIT, Query("after", str, "The `next` of the page before. Without it, from the start."))
 
 
