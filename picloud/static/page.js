@@ -1,6 +1,9 @@
 // Comforts only: every page works without them.
 document.querySelectorAll("nav [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 40; });
+document.querySelectorAll("[data-with-script]").forEach((part) => { part.hidden = false; });
+if (matchMedia("(max-width: 40rem)").matches) document.querySelectorAll("[data-closed-on-phones]").forEach((part) => { part.open = false; });
 document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -11,41 +14,34 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.innerHTML = before; }, 1500);
 });
 
-document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "/") {
-    const search = document.querySelector("input[type=search]");
-    if (search) { event.preventDefault(); search.focus(); }
-  }
-  if (event.key === "j" || event.key === "k") {
-    const rows = [...document.querySelectorAll("tbody tr a:first-of-type")];
-    const at = rows.indexOf(document.activeElement);
-    rows[Math.max(0, Math.min(rows.length - 1, at + (event.key === "j" ? 1 : -1)))]?.focus();
-  }
-});
-
-// Tab indents in the editor; Escape, then Tab, leaves it. Ctrl-S saves.
+// Ctrl-S saves from any field of text.
 document.addEventListener("keydown", (event) => {
   const area = event.target.closest("textarea");
-  if (!area) return;
-  if (event.key === "Escape") area.dataset.left = "1";
-  if (event.key === "Tab" && !event.shiftKey && !area.dataset.left && area.id === "source") {
-    event.preventDefault();
-    area.setRangeText("    ", area.selectionStart, area.selectionEnd, "end");
-  }
-  if (event.key !== "Escape" && event.key !== "Tab") delete area.dataset.left;
-  if (event.key === "s" && (event.ctrlKey || event.metaKey) && area.form) { event.preventDefault(); area.form.requestSubmit(); }
+  if (!area?.form || event.key !== "s" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  area.form.requestSubmit();
 });
 
-// What still waits is looked at again, for as long as the page is in view and for a minute at most.
-const waiting = document.querySelector("[data-waits]");
-if (waiting) {
-  const since = Number(new URLSearchParams(location.hash.slice(1)).get("waits")) || Date.now();
-  if (Date.now() - since < 60000) {
-    setTimeout(() => {
-      if (document.hidden) return;
-      history.replaceState(null, "", "#waits=" + since);
-      location.reload();
-    }, Number(waiting.dataset.waits));
-  }
-}
+// The test panel: a real event is looked up and shown, so that it can be changed before it runs.
+document.querySelector("[data-fill-event]")?.addEventListener("change", async (event) => {
+  const { value, form, dataset } = event.target;
+  if (!value) { form.elements.event.value = ""; return; }
+  const answer = await fetch(dataset.fillEvent + value);
+  if (!answer.ok) return;
+  const run = await answer.json();
+  form.querySelector("select[name=kind]").value = run.kind;
+  form.elements.event.value = run.event ? JSON.stringify(run.event, null, 2) : "";
+});
+
+// Drafts are this browser's: they are named in the list of scripts, and forgotten with the sign-out.
+const DRAFT = "draft:";
+document.querySelectorAll("[data-drafts]").forEach((cell) => {
+  if (!localStorage.getItem(DRAFT + cell.dataset.drafts)) return;
+  const badge = document.createElement("span");
+  badge.className = "badge calm";
+  badge.textContent = "draft";
+  cell.append(" ", badge);
+});
+document.querySelector("form.who")?.addEventListener("submit", () => {
+  Object.keys(localStorage).filter((name) => name.startsWith(DRAFT)).forEach((name) => localStorage.removeItem(name));
+});

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 from pyramid.request import Request
@@ -14,6 +15,8 @@ from picloud.views.dashboard.page import draw, page
 from picloud.views.dashboard.twin import outcome, without_empty
 
 FILTERS = ("script", "status", "kind", "version", "since", "until", "trigger_id", "delivery_id", "trace_id")
+STREAMED = ("script", "status", "kind")
+"""What the stream can be narrowed to; the list itself knows all filters."""
 
 
 @page("page_executions", "GET", Capability.LOG_READ)
@@ -23,7 +26,7 @@ def index(request: Request) -> Response:
     found, error = outcome(request, executions.index)
     found = found or {"items": [], "next": None}
     inputs = input_summaries(request.db, request.context.app, [item["id"] for item in found["items"]])
-    values = {"found": found, "inputs": inputs, "asked": asked, "error": error}
+    values = {"found": found, "inputs": inputs, "asked": asked, "error": error, "tail": _tail(request, asked)}
     return draw(
         request,
         "executions",
@@ -32,6 +35,15 @@ def index(request: Request) -> Response:
         kinds=list(EventKind),
         **values,
     )
+
+
+def _tail(request: Request, asked: Mapping[str, str]) -> str | None:
+    """The stream that says when to look again; none for a page of the past."""
+    if asked["until"] or "after" in request.GET:
+        return None
+    narrowed = {name: asked[name] for name in STREAMED if asked[name]}
+    path: str = request.route_path("execution_stream", app=request.context.app.slug, _query=narrowed)
+    return path
 
 
 @page("page_execution", "GET", Capability.LOG_READ)

@@ -10,14 +10,16 @@ from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError
 from picloud.security.contexts import app_context
 from picloud.views import script_tests
+from picloud.views.dashboard.editor import draw_script, event_of
 from picloud.views.dashboard.page import page
-from picloud.views.dashboard.scripts import draw_script
 from picloud.views.dashboard.twin import act, given, json_field
 
 
 @page("page_test_script", "POST", Capability.SCRIPT_WRITE)
 def test(request: Request) -> Response:
-    form = given(request, "source", "kind", "event", "http", "message")
+    form = given(request, "source", "kind", "event", "http", "message", "execution")
+    if "execution" in form and "event" not in form:
+        form |= event_of(request, form["execution"])
     try:
         outcome, error = act(request, script_tests.test, lambda: _body(form)), None
     except PicloudError as refused:

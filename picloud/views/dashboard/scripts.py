@@ -4,17 +4,15 @@ from pyramid.request import Request
 from pyramid.response import Response
 from sqlalchemy import select
 
-from picloud.domain import ids
 from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError, PreconditionFailed
-from picloud.domain.kinds import EventKind, ScriptKind
+from picloud.domain.kinds import ScriptKind
 from picloud.models import Script, ScriptVersion, User
-from picloud.services.executions.executions import ExecutionService
 from picloud.views import scripts
-from picloud.views.api import path_text, query_text
+from picloud.views.api import path_text
 from picloud.views.dashboard import limits
-from picloud.views.dashboard.formats import pretty
-from picloud.views.dashboard.listing import changes, excerpt
+from picloud.views.dashboard.editor import draw_script, newest_version, opened, see_script
+from picloud.views.dashboard.listing import excerpt
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, tried
 from picloud.views.entity_tags import entity_tag
@@ -27,7 +25,9 @@ STARTER = """def handler(ctx):
 
 @page("page_scripts", "GET", Capability.SCRIPT_READ)
 def index(request: Request) -> Response:
-    return draw(request, "scripts", scripts=scripts.index(request))
+    found = scripts.index(request)
+    newest = scripts.script_service(request).newest_versions([item["id"] for item in found["items"]])
+    return draw(request, "scripts", scripts=found, newest=newest)
 
 
 @page("page_new_script", "GET", Capability.SCRIPT_WRITE)
@@ -44,17 +44,18 @@ def create(request: Request) -> Response:
 
 @page("page_script", "GET", Capability.SCRIPT_READ)
 def edit(request: Request) -> Response:
-    return draw_script(request, _from_execution(request))
+    return draw_script(request, opened(request))
 
 
 @page("page_script", "POST", Capability.SCRIPT_WRITE)
 def save(request: Request) -> Response:
-    form = given(request, "source", "message", "if_match", "kind", "event")
-    body = {"source": form.get("source", ""), "message": form.get("message")}
+    form = given(request, "source", "message", "if_match", "kind", "event", "activate")
+    live = form.get("activate") != "no"
+    body = {"source": form.get("source", ""), "message": form.get("message"), "activate": live}
     error = tried(request, lambda request: _save_unless_changed(request, form.get("if_match", "")), body)
-    if error is None:
-        return see_script(request, request.matchdict["name"])
-    return draw_script(request, form, error)
+    if error is not None:
+        return draw_script(request, form, error)
+    return see_script(request, request.matchdict["name"], None if live else newest_version(request))
 
 
 @page("page_delete_script", "POST", Capability.SCRIPT_WRITE)
@@ -68,29 +69,6 @@ def limit(request: Request) -> Response:
     form = given(request, *limits.NAMES)
     error = tried(request, scripts.update, lambda: {"limits": limits.limits_of(form)})
     return draw_script(request, {}, error) if error else see_script(request, request.matchdict["name"])
-
-
-def see_script(request: Request, name: str) -> Response:
-    return see(request, "page_script", app=request.context.app.slug, name=name)
-
-
-def draw_script(request: Request, form: dict[str, str], error: PicloudError | None = None, **values: Any) -> Response:
-    """The editor with what is saved, or with what stands in `form` and is not."""
-    script = scripts.read(request)
-    source = form.get("source", script["source"])
-    shown = {
-        "script": script,
-        "form": {"kind": EventKind.HTTP.value, "event": "", "http": "safe", "message": ""} | form | {"source": source},
-        "draft": source != script["source"],
-        "tag": entity_tag(script),
-        "error": error,
-        "excerpt": excerpt(source, [item.line for item in error.errors]) if error else [],
-        "theirs": changes(script["source"], source) if isinstance(error, PreconditionFailed) else [],
-        "kinds": list(EventKind),
-        "outcome": None,
-        "limits": limits.NAMES,
-    }
-    return draw(request, "script", error.status if error else 200, **shown | values)
 
 
 def _new(request: Request, form: dict[str, str], error: PicloudError | None = None) -> Response:
@@ -118,13 +96,3 @@ def _changed(request: Request, script_id: object) -> PreconditionFailed:
         f"{email or 'Somebody'} saved version {number} meanwhile, or changed which one is active. Your source is kept "
         "below and not saved. Compare them, then save again to replace theirs."
     )
-
-
-def _from_execution(request: Request) -> dict[str, str]:
-    """The event of the execution that the address names, to try the script out with."""
-    wanted = query_text(request, "execution")
-    if wanted is None:
-        return {}
-    executions = ExecutionService(request.db, request.context.app)
-    execution = executions.get(ids.parse(wanted))
-    return {"kind": execution.kind, "event": pretty(executions.event(execution))}

@@ -4,10 +4,9 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.access import Capability
-from picloud.domain.errors import NotFound
-from picloud.models import ScriptVersion
 from picloud.views import scripts
 from picloud.views.api import query_as
+from picloud.views.dashboard.editor import source_of
 from picloud.views.dashboard.listing import changes
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import act, without_empty
@@ -22,7 +21,7 @@ def index(request: Request) -> Response:
     numbers = [version["number"] for version in versions["items"]]
     after = query_as(request, "to", int) or (numbers[0] if numbers else script["active_version"])
     before = query_as(request, "from", int) or max(after - 1, 1)
-    found = changes(_source(request, script["id"], before), _source(request, script["id"], after))
+    found = changes(source_of(request, script["id"], before), source_of(request, script["id"], after))
     return draw(request, "versions", script=script, versions=versions, before=before, after=after, changes=found)
 
 
@@ -30,11 +29,3 @@ def index(request: Request) -> Response:
 def activate(request: Request) -> Response:
     act(request, scripts.activate)
     return see(request, "page_versions", app=request.context.app.slug, name=request.matchdict["name"])
-
-
-def _source(request: Request, script_id: object, number: int) -> str:
-    version = request.db.get(ScriptVersion, (script_id, number))
-    if version is None:
-        raise NotFound(f"The script has no version {number}.")
-    source: str = version.source
-    return source
