@@ -12,6 +12,7 @@ from picloud.openapi.resources.apps import APPS
 from picloud.openapi.resources.audit_events import AUDIT_EVENTS
 from picloud.openapi.resources.dead_letters import DEAD_LETTERS
 from picloud.openapi.resources.deliveries import DELIVERIES
+from picloud.openapi.resources.doctor import DOCTOR
 from picloud.openapi.resources.domains import DOMAINS
 from picloud.openapi.resources.executions import EXECUTIONS
 from picloud.openapi.resources.health import HEALTH
@@ -49,6 +50,7 @@ RESOURCES: tuple[Resource, ...] = (
     AUDIT_EVENTS,
     INBOUND,
     RUN,
+    DOCTOR,
     HEALTH,
 )
 

@@ -36,6 +36,7 @@ INSTANCE_ROUTES = {
     "apps": ADMIN + "/apps",
     "overview": ADMIN + "/overview",
     "audit_events": ADMIN + "/audit-events",
+    "doctor": ADMIN + "/doctor",
 }
 
 APP_ROUTES = {

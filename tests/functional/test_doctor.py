@@ -78,3 +78,11 @@ def test_a_stopped_instance_is_told_and_not_started(tmp_path: Path) -> None:
     server.end()
     assert findings(server)["database"]["remedy"] == "systemctl start picloud"
     assert findings(server)["backups"]["remedy"] == "picloud backup"
+
+
+def test_the_api_says_the_same(served: Serving) -> None:
+    by_api = {item["name"]: item for item in served.owner.get("/doctor")["items"]}
+    by_command = findings(served)
+    assert list(by_api) == list(by_command)
+    for name in ("system calls (seccomp)", "schema", "master key", "dead letters"):
+        assert by_api[name] == by_command[name]

@@ -44,6 +44,7 @@ INSTANCE_TABS: list[tuple[str, str, Capability]] = [
     ("page_users", "Users", Capability.INSTANCE_MANAGE_USERS),
     ("page_keys", "API keys", Capability.SELF_MANAGE_KEYS),
     ("page_audit", "Audit", Capability.SELF_READ_AUDIT),
+    ("page_doctor", "Doctor", Capability.INSTANCE_READ_METRICS),
     ("page_account", "Account", Capability.SELF_MANAGE_SIGN_IN),
 ]
 """The same for the instance."""

@@ -20,6 +20,7 @@ INSTANCE_PAGES = {
     "page_keys": "/api-keys",
     "page_delete_key": "/api-keys/{id}/delete",
     "page_audit": "/audit",
+    "page_doctor": "/doctor",
     "page_account": "/account",
     "page_password": "/account/password",
     "page_totp": "/account/totp",

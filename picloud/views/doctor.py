@@ -1,0 +1,16 @@
+from dataclasses import asdict
+from typing import Any
+
+from pyramid.request import Request
+
+from picloud.checkup.instance import instance
+from picloud.domain.access import Capability
+from picloud.views.api import api, runtime
+
+
+@api("doctor", "GET", Capability.INSTANCE_READ_METRICS)
+def read(request: Request) -> dict[str, Any]:
+    """What `picloud doctor --json` prints, as this process sees it."""
+    made_of = runtime(request)
+    found = instance(made_of.settings, made_of.executor, request.db.get_bind())
+    return {"items": [asdict(finding) for finding in found]}
