@@ -64,7 +64,8 @@ def json_body(
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        raise invalid(*_pointed(str(error))) from None
+        pointer, text = _pointed(str(error))
+        raise invalid(pointer, text + _fields_there_are(shape, pointer, text)) from None
 
 
 def optional_json_body(request: Request, shape: type[S]) -> S:
@@ -94,6 +95,14 @@ def query_text(request: Request, name: str) -> str | None:
     if not all(map(storable, values)):
         raise invalid(f"/{name}", "holds a character that no text here can hold")
     return values[0] or None if values else None
+
+
+def filter_text(request: Request, name: str) -> str | None:
+    """A query parameter that narrows a list, or None. Raises Invalid, also for an empty one: it would narrow nothing."""
+    value = query_text(request, name)
+    if value is None and name in request.GET:
+        raise invalid(f"/{name}", "is empty; leave it out to list everything")
+    return value
 
 
 def query_as(request: Request, name: str, kind: type[S]) -> S | None:
@@ -156,6 +165,12 @@ def _pointed(message: str) -> tuple[str, str]:
         if names_field in text:
             pointer += "/" + text.partition(names_field)[2].rstrip("`")
     return pointer, text
+
+
+def _fields_there_are(shape: Any, pointer: str, text: str) -> str:
+    if "unknown field" not in text or pointer.count("/") > 1:
+        return ""
+    return f"; there is: {', '.join(shape.__struct_encode_fields__)}"
 
 
 def _refuse_unfit(value: Any, pointer: str, fits: Callable[[str], bool]) -> None:

@@ -10,7 +10,7 @@ from picloud.domain.audit import Action
 from picloud.models import AuditEvent
 from picloud.services.apps.apps import AppService
 from picloud.services.audit import AuditFilter, AuditService, visible_apps
-from picloud.views.api import api, page_request, page_shape, query_as, query_text
+from picloud.views.api import api, filter_text, page_request, page_shape, query_as
 
 NO_APP = UUID(int=0)
 
@@ -38,9 +38,9 @@ def index(request: Request) -> dict[str, Any]:
     wanted = AuditFilter(
         apps=visible_apps(request.db, request.identity),
         app_id=_app_id(request),
-        actor=query_text(request, "actor"),
+        actor=filter_text(request, "actor"),
         action=query_as(request, "action", Action),
-        target=query_text(request, "target"),
+        target=filter_text(request, "target"),
         since=query_as(request, "since", datetime),
         until=query_as(request, "until", datetime),
     )
@@ -49,7 +49,7 @@ def index(request: Request) -> dict[str, Any]:
 
 def _app_id(request: Request) -> UUID | None:
     """The app asked for, by id or slug; one that was deleted still has its id."""
-    reference = query_text(request, "app")
+    reference = filter_text(request, "app")
     if reference is None:
         return None
     app = AppService(request.db).find(reference)

@@ -14,7 +14,7 @@ from picloud.models import DeadLetter, Script
 from picloud.services.dead_letters.dead_letters import DeadLetterFilter, DeadLetterService
 from picloud.services.dead_letters.export import exported
 from picloud.services.delivery.deliveries import DeliveryService
-from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text, runtime
+from picloud.views.api import api, filter_text, page_request, page_shape, path_id, query_as, runtime
 from picloud.views.strict_query import refuse_unknown
 
 EXPORTED_MAX = 100_000
@@ -76,10 +76,10 @@ def _narrowed(request: Request) -> DeadLetterFilter:
         state=query_as(request, "state", LetterState) or LetterState.DEAD,
         kind=query_as(request, "kind", EventKind),
         trigger_id=query_as(request, "trigger_id", UUID),
-        script=query_text(request, "script"),
+        script=filter_text(request, "script"),
         trace_id=query_as(request, "trace_id", UUID),
-        error_type=query_text(request, "error_type"),
-        error_contains=query_text(request, "error_contains"),
+        error_type=filter_text(request, "error_type"),
+        error_contains=filter_text(request, "error_contains"),
         since=query_as(request, "since", datetime),
         until=query_as(request, "until", datetime),
     )

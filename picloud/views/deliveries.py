@@ -16,12 +16,12 @@ from picloud.services.delivery.outbox import OutboxService
 from picloud.services.events.resends import ResendService
 from picloud.views.api import (
     api,
+    filter_text,
     optional_json_body,
     page_request,
     page_shape,
     path_id,
     query_as,
-    query_text,
     runtime,
 )
 
@@ -35,7 +35,7 @@ def index(request: Request) -> dict[str, Any]:
     narrowed = DeliveryFilter(
         state=query_as(request, "state", DeliveryState),
         kind=query_as(request, "kind", EventKind),
-        script=query_text(request, "script"),
+        script=filter_text(request, "script"),
         trigger_id=query_as(request, "trigger_id", UUID),
         trace_id=query_as(request, "trace_id", UUID),
     )

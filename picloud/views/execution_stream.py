@@ -23,7 +23,7 @@ from picloud.services.executions.executions import ExecutionFilter, ExecutionSer
 from picloud.services.executions.tail import Notice, Tail
 from picloud.services.paging import MAX_LIMIT, Page, PageRequest
 from picloud.services.trouble import passes
-from picloud.views.api import api, query_as, query_text, runtime
+from picloud.views.api import api, filter_text, query_as, query_text, runtime
 from picloud.views.executions import shape
 from picloud.views.strict_query import refuse_unknown
 
@@ -49,7 +49,7 @@ _NOTICES: dict[Notice, tuple[str, dict[str, str]]] = {
 @api("execution_stream", "GET", Capability.LOG_READ)
 def stream(request: Request) -> Response:
     narrowed = ExecutionFilter(
-        script=query_text(request, "script"),
+        script=filter_text(request, "script"),
         status=query_as(request, "status", ExecutionStatus),
         kind=query_as(request, "kind", EventKind),
     )

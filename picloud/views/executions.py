@@ -8,7 +8,7 @@ from picloud.domain.access import Capability
 from picloud.domain.kinds import EventKind
 from picloud.models import Execution, ExecutionStatus
 from picloud.services.executions.executions import ExecutionFilter, ExecutionService
-from picloud.views.api import api, page_request, page_shape, path_id, query_as, query_text
+from picloud.views.api import api, filter_text, page_request, page_shape, path_id, query_as
 
 
 def shape(execution: Execution) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def shape(execution: Execution) -> dict[str, Any]:
 @api("executions", "GET", Capability.LOG_READ)
 def index(request: Request) -> dict[str, Any]:
     narrowed = ExecutionFilter(
-        script=query_text(request, "script"),
+        script=filter_text(request, "script"),
         version=query_as(request, "version", int),
         status=query_as(request, "status", ExecutionStatus),
         kind=query_as(request, "kind", EventKind),

@@ -39,7 +39,8 @@ def refuse_unknown(request: Request) -> None:
     """Raises Invalid with a pointer to each query parameter that nobody has read."""
     unknown = sorted(set(request.GET) - request.query_read)
     if unknown:
-        errors = tuple(FieldError(f"/{name}", "is no query parameter of this address") for name in unknown)
+        known = f"; there is: {', '.join(sorted(request.query_read))}" if request.query_read else ", which has none"
+        errors = tuple(FieldError(f"/{name}", f"is no query parameter of this address{known}") for name in unknown)
         raise Invalid("The query has parameters that are not known here.", errors=errors)
 
 

@@ -17,6 +17,7 @@ from picloud.views.cron_triggers import NEXT_TIMES
 def cron_times(request: Request) -> dict[str, Any]:
     """A schedule in words, and its next times."""
     schedule, timezone = query_text(request, "schedule") or "", query_text(request, "timezone") or "UTC"
+    cron.check(schedule, timezone)
     return {
         "words": cron.in_words(schedule, timezone),
         "next_times": cron.next_times(schedule, timezone, runtime(request).clock(), NEXT_TIMES),

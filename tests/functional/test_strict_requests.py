@@ -39,6 +39,33 @@ def test_an_unknown_query_parameter_is_named(owner: Client) -> None:
     assert pointers(owner.get("/apps?b=1&a=2", status=422)) == ["/a", "/b"]
 
 
+def test_what_there_is_instead_is_told(owner: Client) -> None:
+    app = owner.new_app()
+    [error] = owner.post("/apps", {"slug": "app", "colour": "red"}, status=422)["errors"]
+    assert error["detail"].endswith("; there is: slug, name")
+    [error] = owner.get(f"/apps/{app}/kv?q=1", status=422)["errors"]
+    assert error["detail"].endswith("; there is: after, limit")
+    [error] = owner.get(f"/apps/{app}?q=1", status=422)["errors"]
+    assert error["detail"].endswith(", which has none")
+    [error] = owner.patch(f"/apps/{app}", {"limits": {"cpu": 1}}, status=422)["errors"]
+    assert (error["pointer"], "cpu_ms" in error["detail"]) == ("/limits/cpu", True)
+
+
+@pytest.mark.parametrize(
+    "path", ["executions?script=", "deliveries?script=", "dead-letters?error_type=", "dead-letters?error_contains="]
+)
+def test_an_empty_filter_does_not_list_everything(owner: Client, path: str) -> None:
+    app = owner.new_app()
+    refused = owner.get(f"/apps/{app}/{path}", status=422)
+    assert pointers(refused) == [f"/{path.partition('?')[2].rstrip('=')}"]
+    owner.get("/audit-events?app=", status=422)
+
+
+def test_a_body_s_fields_count_once(owner: Client, app: TestApp) -> None:
+    headers = owner.headers | {"Content-Type": "application/json"}
+    check_problem(app.post(f"{ADMIN}/apps", b'{"slug": "a", "slug": "b"}', headers=headers, status=400))
+
+
 def test_nothing_is_changed_by_a_request_with_an_unknown_query_parameter(owner: Client) -> None:
     slug = unique("strict")
     owner.post("/apps?dry_run=1", {"slug": slug, "name": "An app"}, status=422)

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from picloud.domain.audit import Action
-from picloud.openapi.operation import PAGE, Moment, Operation, Query, Resource, page
+from picloud.openapi.operation import FILTER, PAGE, Moment, Operation, Query, Resource, page
 
 
 class AuditEvent(msgspec.Struct):
@@ -29,10 +29,10 @@ class AuditEvent(msgspec.Struct):
 
 
 _FILTER = (
-    Query("app", str, "Only of this app: its id or slug."),
-    Query("actor", str, "Only by this user: its id or email."),
+    Query("app", FILTER, "Only of this app: its id or slug."),
+    Query("actor", FILTER, "Only by this user: its id or email."),
     Query("action", Action, "Only of this kind."),
-    Query("target", str, "Only on this target."),
+    Query("target", FILTER, "Only on this target."),
     Query("since", datetime, "Only from this moment on."),
     Query("until", datetime, "Only before this moment."),
 )

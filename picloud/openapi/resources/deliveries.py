@@ -6,7 +6,7 @@ import msgspec
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.kinds import EventKind
 from picloud.models import ExecutionStatus
-from picloud.openapi.operation import PAGE, Moment, Operation, Query, Queued, Resource, page
+from picloud.openapi.operation import FILTER, PAGE, Moment, Operation, Query, Queued, Resource, page
 from picloud.openapi.resources.executions import RunError
 from picloud.views.deliveries import Resend
 
@@ -50,7 +50,7 @@ class FullDelivery(Delivery):
 _FILTER = (
     Query("state", DeliveryState, "Only in this state."),
     Query("kind", EventKind, "Only for events of this kind."),
-    Query("script", str, "Only to the script with this name."),
+    Query("script", FILTER, "Only to the script with this name."),
     Query("trigger_id", UUID, "Only by this trigger."),
     Query("trace_id", UUID, "Only of this trace: what one event has caused, and itself."),
 )

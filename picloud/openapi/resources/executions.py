@@ -5,7 +5,7 @@ import msgspec
 
 from picloud.domain.kinds import EventKind
 from picloud.models import ExecutionStatus
-from picloud.openapi.operation import PAGE, Moment, Operation, Query, Resource, page
+from picloud.openapi.operation import FILTER, PAGE, Moment, Operation, Query, Resource, page
 from picloud.openapi.resources.limits import Limits
 
 
@@ -57,7 +57,7 @@ class FullExecution(Execution):
 
 
 _FILTER = (
-    Query("script", str, "Only of the script with this name."),
+    Query("script", FILTER, "Only of the script with this name."),
     Query("version", int, "Only of this version."),
     Query("status", ExecutionStatus, "Only with this end."),
     Query("kind", EventKind, "Only for events of this kind."),
