@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 # The long tests run by their marker: `make test TEST_OPTIONS="-m faults"`.
-TEST_OPTIONS ?= -m "not faults and not browser and not box and not fuzz"
+TEST_OPTIONS ?= -m "not faults and not browser and not box and not fuzz and not package"
 
-.PHONY: serve test browser check clean
+.PHONY: serve test browser check ui ui-check clean
 
 serve: $(VENV)/.serve
 	exec $(BIN)/picloud serve --sample $(SERVE_OPTIONS)
@@ -16,6 +16,19 @@ test: $(VENV)/.test
 # The dashboard in Debian's Chromium (`apt install chromium`); without it these tests skip.
 browser: $(VENV)/.browser
 	$(BIN)/python -m pytest -m browser tests/browser
+
+# What of the dashboard has to be bundled. The result is committed, so only a change of ui/ needs Node.
+ui: ui/node_modules/.package-lock.json
+	node ui/build.mjs
+
+# Whether the committed bundles are what ui/ makes, byte for byte.
+ui-check: ui/node_modules/.package-lock.json
+	built=$$(mktemp -d) && trap 'rm -r "$$built"' EXIT && node ui/build.mjs "$$built" \
+		&& for file in "$$built"/*; do cmp "$$file" "picloud/static/$${file##*/}" || exit 1; done
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	cd ui && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
