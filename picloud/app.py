@@ -27,6 +27,7 @@ TWEENS = (
     "picloud.views.answer_headers.tween_factory",
     "picloud.views.app_hosts.tween_factory",
     "picloud.views.problems.tween_factory",
+    "picloud.views.parts.tween_factory",
     "picloud.views.rate_limits.tween_factory",
     "picloud.views.dashboard.failures.tween_factory",
 )

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey
 from picloud.dispatcher.dispatcher import Dispatcher
+from picloud.domain.parts import WHOLE, Part
 from picloud.models.engine import make_engine
 from picloud.models.migrator import bring_up_to_date
 from picloud.sandbox_pool.executor import Executor
@@ -44,7 +45,9 @@ class Process:
     lookout: ExecutionLookout
 
     @classmethod
-    def start(cls, settings: Settings, *, executor: Executor | None = None, database_url: str = "") -> "Process":
+    def start(
+        cls, settings: Settings, *, executor: Executor | None = None, database_url: str = "", part: Part = WHOLE
+    ) -> "Process":
         """Migrates, opens the key, starts the dispatcher. Raises SettingsError, KeyFileError, MigrationError, and
         SQLAlchemyError.
 
@@ -56,7 +59,10 @@ class Process:
         engine = make_engine(url, pool_size=settings.database_pool_size)
         bring_up_to_date(engine)
         runtime, wakeup = _runtime(
-            settings, engine, executor or Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers)
+            settings,
+            engine,
+            executor or Executor(accept_unconfined=settings.sandbox_i_accept_unconfined_handlers),
+            part,
         )
         dispatcher = Dispatcher(
             engine,
@@ -67,6 +73,8 @@ class Process:
             runtime.effects,
             completions=runtime.completions,
             feed=runtime.execution_feed,
+            delivers=part.delivers,
+            schedules=part.schedules,
         )
         dispatcher.start()
         lookout = ExecutionLookout(engine, runtime.execution_feed)
@@ -84,17 +92,23 @@ class Process:
         self.engine.dispose()
 
 
-def _runtime(settings: Settings, engine: Engine, executor: Executor) -> tuple[Runtime, Wakeup]:
+def _runtime(settings: Settings, engine: Engine, executor: Executor, part: Part) -> tuple[Runtime, Wakeup]:
     master_key = _master_key(settings, engine)  # first: a wrong key starts no thread and no worker
     app_codes = AppCodeCache(engine)
     wakeup = Wakeup()
     sessions = session_factory(engine, wakeup, app_codes.invalidate)
-    pool = Pool(executor, size=settings.sandbox_workers, spare_memory_bytes=settings.handler_memory_bytes)
+    pool = Pool(
+        executor,
+        size=settings.sandbox_workers,
+        spares=part.spare_workers,
+        spare_memory_bytes=settings.handler_memory_bytes,
+    )
     execution_feed = ExecutionFeed(most=settings.streams_max)
     runner, recorder = Runner(pool, settings), Recorder(engine, execution_feed)
     effects = EffectsFactory(sessions, master_key, settings, SyncRuns(runner, settings.sandbox_workers), recorder)
     runtime = Runtime(
         settings=settings,
+        part=part,
         master_key=master_key,
         sessions=sessions,
         executor=executor,

@@ -63,6 +63,10 @@ class Settings:
     postgres_shared_buffers_mb: int = _setting(
         8, "Shared buffers of the embedded PostgreSQL; 32 to 64 suit a Pi 4 or 5."
     )
+    executor_socket: Path = _setting(
+        Path("/run/picloud-executor/executor.sock"),
+        "Unix socket of `picloud executor`, for the parts that run apart. `picloud serve` has an executor of its own.",
+    )
     sandbox_workers: int = _setting(4, "Handlers that run at the same time.")
     sandbox_wait_s: float = _setting(10.0, "How long an HTTP call waits for a free worker before it gets a 503.")
     sandbox_i_accept_unconfined_handlers: bool = _setting(

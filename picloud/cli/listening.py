@@ -26,7 +26,7 @@ def inherited(environ: MutableMapping[str, str]) -> socket.socket | None:
 
 def listen(address: str) -> socket.socket:
     """A bound socket on `HOST:PORT` (port 0 takes a free one) or `unix:PATH`. Raises OSError, ValueError."""
-    return _listen_unix(Path(address.removeprefix(UNIX))) if address.startswith(UNIX) else _listen_tcp(address)
+    return listen_unix(Path(address.removeprefix(UNIX))) if address.startswith(UNIX) else _listen_tcp(address)
 
 
 def address_of(listening: socket.socket) -> str:
@@ -47,17 +47,17 @@ def _listen_tcp(address: str) -> socket.socket:
     return _bound(listening, where)
 
 
-def _listen_unix(path: Path) -> socket.socket:
-    """A socket that nobody listens on any more is removed; one that is in use is not."""
+def listen_unix(path: Path, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A bound socket. One that nobody listens on any more is removed; one that is in use is not. Raises OSError."""
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
         raise OSError(0, f"there is something else at {path}")
-    with socket.socket(socket.AF_UNIX) as probe:
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         if probe.connect_ex(str(path)) == 0:
             raise OSError(0, f"another process listens on {path}")
     path.unlink(missing_ok=True)
     before = os.umask(0o777 & ~UNIX_MODE)
     try:
-        return _bound(socket.socket(socket.AF_UNIX), str(path))
+        return _bound(socket.socket(socket.AF_UNIX, kind), str(path))
     finally:
         os.umask(before)
 

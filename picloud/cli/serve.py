@@ -1,7 +1,4 @@
 import importlib
-import os
-import socket
-import warnings
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
@@ -10,15 +7,13 @@ import click
 
 from picloud.cli.allocator import give_memory_back
 from picloud.cli.embedded import embedded_cluster
-from picloud.cli.listening import inherited, listen
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
+from picloud.cli.starting import SERVING, import_early, listen_on
 from picloud.cli.supervisor import Supervisor
 from picloud.logs import configure_logging
 from picloud.postgres import PostgresError
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
 from picloud.settings import Settings
-
-SERVING = "picloud.cli.serving"
 
 
 @click.command("serve")
@@ -35,13 +30,13 @@ def command(address: str | None, data_dir: Path | None, sample: bool) -> None:
     # Everything is ended in the reverse order of its start.
     with ExitStack() as stack:
         executor = _start_executor(settings, stack)
-        _import_early()
-        listening = stack.enter_context(_listen(settings.listen))
+        import_early()
+        listening = stack.enter_context(listen_on(settings.listen))
         cluster = None if settings.database_url else embedded_cluster(settings)
         if cluster is not None:
             cluster.start()
             stack.callback(cluster.stop)
-        importlib.import_module(SERVING).serve(settings, supervisor, executor, cluster, listening, sample)
+        importlib.import_module(SERVING).serve(settings, supervisor, executor, cluster, listening, sample=sample)
 
 
 def _start_executor(settings: Settings, stack: ExitStack) -> Executor:
@@ -56,17 +51,3 @@ def _start_executor(settings: Settings, stack: ExitStack) -> Executor:
 def _examine(executor: Executor) -> None:
     with suppress(ExecutorGone):  # who wants a worker waits for the result, and is told
         executor.examined()
-
-
-def _import_early() -> None:
-    """While PostgreSQL starts. Whoever imports it then waits for this, or gets its error."""
-    # Pyramid 2.1's affair with setuptools, not of interest to who reads our log.
-    warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
-    Thread(target=importlib.import_module, args=(SERVING,), name="imports", daemon=True).start()
-
-
-def _listen(address: str) -> socket.socket:
-    try:
-        return inherited(os.environ) or listen(address)
-    except OSError as error:
-        raise OSError(f"{address} can't be listened on: {error.strerror}. Choose another one with --listen.") from error

@@ -8,7 +8,6 @@ import logging
 import shlex
 import socket
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import click
@@ -21,6 +20,7 @@ from picloud.cli.options import plain_errors
 from picloud.cli.service_manager import ServiceManager
 from picloud.cli.supervisor import Supervisor, Watchdog
 from picloud.crypto import KeyFileError
+from picloud.domain.parts import WHOLE, Part
 from picloud.postgres import Cluster
 from picloud.process import Process
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
@@ -40,19 +40,22 @@ def serve(
     executor: Executor,
     cluster: Cluster | None,
     listening: socket.socket,
-    sample: bool,
+    *,
+    sample: bool = False,
+    part: Part = WHOLE,
 ) -> None:
     """Serves until a stop signal. `cluster` has been started; None: there is a `settings.database_url`."""
     with ExitStack() as stack:
         url = cluster.url if cluster else settings.database_url
-        process = Process.start(settings, executor=executor, database_url=url)
+        process = Process.start(settings, executor=executor, database_url=url, part=part)
         stack.callback(process.stop, DRAIN_S)
         web = importlib.import_module("picloud.cli.web").start_web(process.runtime, listening, stack)
-        _warn_of_gaps(executor)
+        if part.delivers:
+            _warn_of_gaps(executor)
         _greet(process, settings, listening, sample)
         manager = ServiceManager()
         manager.ready(f"serves {address_of(listening)}")
-        _watch(supervisor, cluster, _watchdog(manager, web.responds))
+        _watch(supervisor, cluster, manager.watchdog(web.responds))
         manager.stopping()
 
 
@@ -72,7 +75,7 @@ def _greet(process: Process, settings: Settings, listening: socket.socket, sampl
     address = address_of(listening)
     click.echo(banner.serving(address))
     with process.runtime.sessions.begin() as session:
-        token = SetupLinkService(session).issue()
+        token = SetupLinkService(session).issue() if process.runtime.part.administers else None
     if token is not None:
         click.echo(banner.setup_link(settings.public_url or address, token))
     if sample:
@@ -93,18 +96,3 @@ def _watch(supervisor: Supervisor, cluster: Cluster | None, watchdog: Watchdog |
         supervisor.run(None, lambda: None, watchdog)
     else:
         supervisor.run(lambda: cluster.pidfd, cluster.start, watchdog)
-
-
-def _watchdog(manager: ServiceManager, responds: Callable[[float], bool]) -> Watchdog | None:
-    """A sign of life three times as often as systemd wants it, as long as the web server's loop turns."""
-    if manager.watchdog_s is None:
-        return None
-    every_s = manager.watchdog_s / 3
-
-    def beat() -> None:
-        if responds(every_s):
-            manager.alive()
-        else:
-            log.error("the web server's loop does not turn")
-
-    return Watchdog(every_s, beat)

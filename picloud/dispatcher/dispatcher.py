@@ -36,10 +36,13 @@ class Dispatcher:
         effects: EffectsFactory,
         completions: Completions | None = None,
         feed: ExecutionFeed | None = None,
+        delivers: bool = True,
+        schedules: bool = True,
     ) -> None:
+        """`delivers`: runs handlers. `schedules`: fires cron triggers."""
         finished = Wakeup()
         attempter = Attempter(engine, runner, app_codes, effects)
-        self._runners = Runners(attempter, finished, threads=settings.sandbox_workers)
+        self._runners = Runners(attempter, finished, threads=settings.sandbox_workers if delivers else 0)
         self._loop = Loop(
             engine,
             self._runners,
@@ -49,6 +52,7 @@ class Dispatcher:
             wakeup=wakeup,
             finished=finished,
             settings=settings,
+            schedules=schedules,
         )
         self._upkeep = Upkeep(engine, settings, runner.used)
         self._thread = Thread(target=self._loop.run, name="dispatcher", daemon=True)

@@ -60,6 +60,7 @@ class Loop:
         wakeup: Wakeup,
         finished: Wakeup,
         settings: Settings,
+        schedules: bool,
     ) -> None:
         self._runners = runners
         self._app_codes = app_codes
@@ -72,7 +73,8 @@ class Loop:
         self._link = Link(engine)
         self._neighbours = Neighbours(self._link)
         self._ledger = Ledger(self._link, lease_s=settings.lease_s, backlog_max=settings.backlog_max)
-        self._hand = Hand(workers=settings.sandbox_workers, most=settings.dispatch_batch)
+        self._schedules = schedules
+        self._hand = Hand(workers=runners.threads, most=settings.dispatch_batch)
         self._timers = Timers()
         self._ended: list[Ended] = []
         self._hungry = True
@@ -129,7 +131,7 @@ class Loop:
         else:
             self._ledger.free_lost()
         self._timers.set(Timer.RECOVER, time.monotonic() + RETURN_S)
-        self._timers.set(Timer.CRON, time.monotonic())
+        self._look_at_crons(time.monotonic())
         self._hungry = True
         self._feed.database(away=False)
 
@@ -167,11 +169,11 @@ class Loop:
         if self._wakeup.drain():
             self._hungry = True
             self._timers.set_earlier(Timer.ANNOUNCE, max(now, self._announced_at + ANNOUNCE_S))
-            self._timers.set_earlier(Timer.CRON, max(now, self._cron_at + CRON_S))
+            self._look_at_crons(max(now, self._cron_at + CRON_S))
         heard = self._link.heard()
         for app_id in heard.changed:
             self._app_codes.invalidate(app_id)
-            self._timers.set_earlier(Timer.CRON, max(now, self._cron_at + CRON_S))
+            self._look_at_crons(max(now, self._cron_at + CRON_S))
         if heard.changed:
             self._ledger.load_caps()
             self._hungry = True
@@ -192,10 +194,16 @@ class Loop:
     def _recover(self, now: float) -> None:
         """Take what nodes held that are gone, and watch one that is there."""
         self._ledger.free_lost()
-        self._hungry = True
+        self._found_more(now)
         again_s = self._neighbours.look()
         if again_s is not None:
             self._timers.set_earlier(Timer.RECOVER, now + again_s)
+
+    def _found_more(self, now: float) -> None:
+        """There may be more to deliver: here, or where there is somebody who does."""
+        self._hungry = True
+        if not self._runners.threads:
+            self._timers.set_earlier(Timer.ANNOUNCE, max(now, self._announced_at + ANNOUNCE_S))
 
     def _renew(self, leased_before: float) -> None:
         rows = self._hand.leased_before(leased_before)
@@ -208,10 +216,15 @@ class Loop:
             row.forsaken = True
         self._hand.remove(row for row in rows if row.forsaken)
 
+    def _look_at_crons(self, at: float) -> None:
+        if self._schedules:
+            self._timers.set_earlier(Timer.CRON, at)
+
     def _fire_crons(self, now: float) -> None:
         fired, next_s = self._ledger.fire_crons()
         self._cron_at = now
-        self._hungry = self._hungry or fired > 0
+        if fired:
+            self._found_more(now)
         self._timers.set(Timer.CRON, None if next_s is None else now + max(next_s, LOCKED_S))
 
     def _wind_down(self, now: float) -> None:

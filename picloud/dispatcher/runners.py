@@ -13,9 +13,10 @@ from picloud.services.wakeup import Wakeup
 
 
 class Runners:
-    """`finished` is notified when it is time to `collect`."""
+    """`finished` is notified when it is time to `collect`. Without `threads` nothing may be submitted."""
 
     def __init__(self, attempter: Attempter, finished: Wakeup, *, threads: int) -> None:
+        self.threads = threads
         self._attempter = attempter
         self._finished = finished
         self._todo: SimpleQueue[Claimed | None] = SimpleQueue()

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from picloud.crypto import MasterKey
 from picloud.domain.clock import Clock, utc_now
+from picloud.domain.parts import WHOLE, Part
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.apps.certificates import Certificates
@@ -46,4 +47,5 @@ class Runtime:
     large_bodies: LargeBodies
     certificates: Certificates
     clock: Clock = utc_now
+    part: Part = WHOLE
     hours: HourCache = field(default_factory=HourCache)
