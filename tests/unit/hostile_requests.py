@@ -2,10 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 
+from picloud.inbound.adapters import adapter
+from picloud.inbound.message import read
 from picloud.inbound.request import Request
+from picloud.inbound.sample import Sample
 
 _NAMES = re.split(
     r"\s+",
@@ -166,3 +171,61 @@ REQUESTS = st.one_of(
         RAW,
     ),
 )
+
+
+def samples(provider: str) -> st.SearchStrategy[Request]:
+    """What the provider sends, with odd texts in the mail, and then some of it changed."""
+    texts = st.lists(st.one_of(TEXT, RAW.map(lambda raw: raw.decode("latin-1"))), min_size=8, max_size=8)
+    changes = st.lists(st.tuples(st.integers(0, 1 << 20), VALUES, RAW), max_size=3)
+    return st.builds(lambda given, changed: _changed(_sample(provider, given), changed), texts, changes)
+
+
+def _sample(provider: str, texts: list[str]) -> Request:
+    email = read({"from": "a@example.com", "to": ["b@example.com"]})
+    sender, to, subject, text, html, message_id, name, value = texts
+    email |= {"from": sender, "to": [to], "subject": subject, "text": text.encode("utf-8", "replace").decode()}
+    email |= {"html": html.encode("utf-8", "replace").decode(), "message_id": message_id, "headers": [[name, value]]}
+    email["attachments"] = [
+        {
+            "filename": name,
+            "content_type": value,
+            "content": "SGk=",
+            "content_id": subject,
+            "disposition": None,
+            "size": 2,
+        }
+    ]
+    given = Sample(_storable(email), "0" * 32, "https://example.org/x", 1_600_112_502)
+    return adapter(provider).sample(given)
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _storable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _changed(request: Request, changes: list[tuple[int, Any, bytes]]) -> Request:
+    body = request.body
+    for at, value, raw in changes:
+        try:
+            document = json.loads(body)
+        except ValueError:
+            place = at % (len(body) + 1)
+            body = body[:place] + raw + body[place + at % 7 :]
+        else:
+            body = json.dumps(_with(document, at, value)).encode()
+    return replace(request, body=body)
+
+
+def _with(node: Any, at: int, value: Any) -> Any:
+    """`node` with something in it, chosen by `at`, replaced."""
+    if not isinstance(node, dict | list) or not node or at % 5 == 0:
+        return value
+    keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+    key = keys[at % len(keys)]
+    changed = dict(node) if isinstance(node, dict) else list(node)
+    changed[key] = _with(node[key], at // 5, value)  # type: ignore[index]
+    return changed
