@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from webtest import TestApp
 
+from picloud.app import make_app
 from picloud.inbound.signatures import sign_plain, sign_standard
 from picloud.process import Process
+from picloud.services.apps.certificates import Certificates
 from picloud.services.email.large_bodies import LARGE_BYTES
 from tests.functional.client import Client, unique
 from tests.functional.test_email_inbound import SECRET, Inbox, post
+from tests.unit import test_inbound_sns as sns
 
 RAW = "From: Ada <ada@example.com>\r\nTo: in@box.example.org\r\nSubject: Hello\r\nMessage-ID: <{}@example.com>\r\n\r\nHi\r\n"
 BASIC = "mailer:correct-horse"
@@ -209,6 +213,29 @@ def test_an_sns_topic_is_asked_for_its_own_signature(app: TestApp, owner: Client
     signed = message | {"Signature": "AAAA", "SignatureVersion": "2", "SigningCertURL": certificate}
     for document in (message, signed, signed | {"TopicArn": arn + "2"}):
         post(app, inbox.path, json.dumps(document).encode(), status=401)
+
+
+def test_a_mail_that_sns_signed_is_taken(owner: Client, process: Process) -> None:
+    arn, asked = sns.ARN, []
+
+    def certificate(url: str) -> bytes:
+        asked.append(url)
+        return sns.pem()
+
+    app = TestApp(make_app(replace(process.runtime, certificates=Certificates(certificate))))
+    inbox = Inbox(owner, provider="ses", secret=arn)
+    received = {"notificationType": "Received", "mail": {"messageId": unique("id")}, "content": raw_mail()}
+    for version in ("1", "2"):
+        message = sns.MESSAGES["notification"] | {"Message": json.dumps(received)}
+        body = json.dumps(sns.signed("notification", version, message)).encode()
+        answer = post(app, inbox.path, body, {"Content-Type": "text/plain; charset=UTF-8"}, status=200).json
+        assert answer["duplicate"] is (version == "2")
+        post(app, inbox.path, body.replace(b"Hello", b"Hallo"), status=401)
+    assert inbox.execution_of(answer["delivery_id"])["result"]["subject"] == "Hello"
+    post(app, inbox.path, json.dumps(sns.signed("subscription")).encode(), status=200)
+    shown = owner.get(f"/apps/{inbox.slug}/triggers/{inbox.trigger['id']}/requests")["items"]
+    assert shown[0]["detail"].endswith(sns.SUBSCRIBE)
+    assert asked == [sns.CERTIFICATE]
 
 
 def test_a_provider_s_own_media_type_alone(app: TestApp, owner: Client) -> None:

@@ -3,6 +3,7 @@
 import base64
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -15,7 +16,8 @@ _LIMITS = OutboundLimits(timeout_s=5.0, response_max_bytes=64 * 1024, redirects_
 
 
 class Certificates:
-    def __init__(self) -> None:
+    def __init__(self, fetched: Callable[[str], bytes] | None = None) -> None:
+        self._fetched = fetched or _fetched
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
 
@@ -24,7 +26,9 @@ class Certificates:
         with self._lock:
             if url in self._kept:
                 return self._kept[url]
-        pem = _fetched(url)
+        pem = self._fetched(url)
+        if not pem:
+            return pem  # asked for again: SNS may show a new one a moment late
         with self._lock:
             self._kept[url] = pem
             while len(self._kept) > _KEPT:
