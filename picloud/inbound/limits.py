@@ -13,4 +13,6 @@ FILENAME_MAX_CHARS = 1024
 MIME_PARTS_MAX = 1_000
 MIME_DEPTH_MAX = 10
 MIME_LINES_LIKE_BOUNDARIES_MAX = 20_000
+PARAMETERS_MAX = 64
+"""Of one header field: a file name of 4 KiB in RFC 2231's pieces. The standard library takes 10 µs for each."""
 FORM_FIELDS_MAX = 200

@@ -10,7 +10,7 @@ from email.utils import collapse_rfc2231_value
 
 from picloud.inbound.charsets import decode
 from picloud.inbound.encoded_words import decoded_base64, readable
-from picloud.inbound.limits import HEADER_BLOCK_MAX_BYTES, HEADERS_MAX
+from picloud.inbound.limits import HEADER_BLOCK_MAX_BYTES, HEADERS_MAX, PARAMETERS_MAX
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _FIELD_END = re.compile(rb"\r?\n(?![ \t])")
@@ -82,7 +82,8 @@ def parameter(field: str, value: str, name: str) -> str | None:
 
 def _headers(name: str, value: str) -> Headers:
     headers = Headers()
-    headers[name] = re.sub(r"[\r\n]+[ \t]*", " ", value[:_PARAMETERS_MAX_CHARS])
+    parameters = value[:_PARAMETERS_MAX_CHARS].split(";", PARAMETERS_MAX + 1)[: PARAMETERS_MAX + 1]
+    headers[name] = re.sub(r"[\r\n]+[ \t]*", " ", ";".join(parameters))
     return headers
 
 

@@ -98,6 +98,12 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "half an encoded word": lambda: b"Subject: " + b"=?utf-8?q?" * 200_000 + b"\r\n\r\n",
     "brackets": lambda: b"To: " + b'<("' * 500_000 + b"\r\n\r\n",
     "parameters": lambda: b"Content-Type: a/b" + b"; x*0*=''" * 100_000 + b"\r\n\r\n",
+    "escaped quotation marks": lambda: b"To: " + b'"\\' * 500_000 + b"\r\n\r\n",
+    "escaped brackets": lambda: b"To: " + b"(\\(" * 400_000 + b"\r\n\r\n",
+    "parameters in 1,000 parts": lambda: (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        + (b"--b\r\nContent-Type: multipart/x" + b"; x*0*=''" * 900 + b"\r\n\r\nx\r\n") * 1_200
+    ),
     "punycode": lambda: b"Content-Type: text/plain; charset=punycode\r\n\r\n" + b"a-" * 2_000_000,
     "a cut base64": lambda: b"Content-Transfer-Encoding: base64\r\n\r\n" + b"SGk" * 1_000_001,
 }

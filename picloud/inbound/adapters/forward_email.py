@@ -11,6 +11,7 @@ from typing import Any
 from picloud.inbound import hex_hmac, mime
 from picloud.inbound.adapter import JSON, Adapter
 from picloud.inbound.encoded_words import readable
+from picloud.inbound.limits import MIME_PARTS_MAX
 from picloud.inbound.loose import at, contacts, content_of, each, json_object, size_of, strings, text_at
 from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
@@ -26,7 +27,7 @@ _BUFFER = re.compile(rb'(?<!\\)"data"\s*:\s*\[([0-9,\s]*+)\]')
 
 
 def messages(request: Request, *, signed: bool) -> list[Message]:
-    document = json_object(_BUFFER.sub(_packed, request.body))
+    document = json_object(_BUFFER.sub(_packed, request.body, MIME_PARTS_MAX))
     raw = text_at(document, "raw")
     mail = mime.parse(raw.encode("utf-8", "replace")) if raw else _mail(document)
     mail.envelope_from = text_at(document, "session", "sender") or text_at(

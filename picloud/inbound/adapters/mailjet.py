@@ -1,11 +1,13 @@
 """Mailjet Parse API (https://dev.mailjet.com/email/guides/parse-api/). Signs nothing."""
 
+from itertools import islice
 from typing import Any
 
 from picloud.inbound import credentials, rfc5322
 from picloud.inbound.adapter import JSON, Adapter
 from picloud.inbound.addresses import one
 from picloud.inbound.encoded_words import readable
+from picloud.inbound.limits import MIME_PARTS_MAX
 from picloud.inbound.loose import address_list, at, content_of, each, headers_of, json_object, text_at
 from picloud.inbound.mail import Attachment, Mail
 from picloud.inbound.message import Message
@@ -29,7 +31,11 @@ def messages(request: Request, *, signed: bool) -> list[Message]:
         envelope_to=address_list(at(document, "Recipient")),
         headers=headers,
         spam_score=at(document, "SpamAssassinScore"),
-        attachments=[found for part in each(at(document, "Parts")) if (found := _attachment(document, part))],
+        attachments=[
+            found
+            for part in islice(each(at(document, "Parts")), MIME_PARTS_MAX)
+            if (found := _attachment(document, part))
+        ],
     )
     mail.to, mail.cc, mail.reply_to = (address_list(mail.header(name)) for name in ("to", "cc", "reply-to"))
     mail.date, mail.message_id = mail.header("date"), mail.header("message-id")
