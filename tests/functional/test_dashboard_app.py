@@ -2,11 +2,12 @@
 
 import base64
 import time
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
-from webtest import TestApp
+from webtest import TestApp, TestResponse
 
 from picloud.domain import totp
 from picloud.domain.kinds import InstanceRole
@@ -129,6 +130,10 @@ def test_users_are_made_and_given_roles(signed_in: TestApp, owner: Client) -> No
     form["email"], form["role"] = address, "editor"
     page = form.submit(status=303).follow()
     assert "editor" in page.html.table.text
+    row = form_to(page, "/members")
+    row["role"] = "viewer"
+    row.submit(status=303)
+    assert [item["role"] for item in owner.get(f"/apps/{slug}/members")["items"]] == ["viewer"]
     form_to(page, "/remove").submit(status=303)
     [user] = [item for item in owner.get("/users?limit=200")["items"] if item["email"] == address]
     people = signed_in.get("/users?limit=200")
@@ -186,13 +191,46 @@ def test_who_signed_in_a_while_ago_shows_the_password_again_for_what_gives_power
     form = form_to(stale.get("/api-keys"), "/api-keys")
     form["name"] = "deploy"
     form.set("scopes", True, index=0)
-    asked = form.submit(headers={"Referer": "http://localhost/api-keys"}, status=303).follow()
+    asked = form.submit(status=403)
     again = form_to(asked, "/reauthenticate")
-    again["password"] = "wrong"
+    again["reauth_password"] = "wrong"
     again = form_to(again.submit(status="4*"), "/reauthenticate")
-    again["password"] = PASSWORD
-    assert again.submit(status=303).location.endswith("/api-keys")
+    again["reauth_password"] = PASSWORD
+    made = sent_again(stale, again)
+    assert made.html.find(id="key-shown")
+    assert "deploy" in made.html.table.text
+
+
+def test_a_new_password_is_asked_for_once_more_and_never_sent_back(stale: TestApp, email: str) -> None:
+    form = form_to(stale.get("/account"), "/account/password")
+    form["password"] = "a new long password"
+    asked = form.submit(status=403)
+    assert "a new long password" not in asked.text
+    again = form_to(asked, "/reauthenticate")
+    again["reauth_password"], again["password"] = PASSWORD, PASSWORD + "!"
+    changed = sent_again(stale, again)
+    assert "is changed" in changed.text
+    form = form_to(changed, "/account/password")
+    form["password"] = PASSWORD
     form.submit(status=200)
+
+
+def test_who_is_led_on_from_the_password_stays_here(stale: TestApp) -> None:
+    again = form_to(stale.get("/reauthenticate?next=//evil.example"), "/reauthenticate")
+    again["reauth_password"] = PASSWORD
+    assert again.submit(status=303).location == "http://localhost/"
+
+
+def sent_again(browser: TestApp, form: Any) -> TestResponse:
+    """As a browser does it with a 307: the same body to another address."""
+    fields = form.submit_fields()
+    there = form.submit(status=307).location
+    return browser.post(there.removeprefix("http://localhost"), fields, status=200)
+
+
+def test_a_preset_ticks_its_scopes(signed_in: TestApp) -> None:
+    boxes = signed_in.get("/api-keys?preset=deploy").html.find_all("input", attrs={"name": "scopes"})
+    assert {box["value"] for box in boxes if box.has_attr("checked")} == {"script:read", "script:write", "route:write"}
 
 
 def test_a_second_factor_is_set_up_and_removed(browser: TestApp, process: Process) -> None:
@@ -204,6 +242,7 @@ def test_a_second_factor_is_set_up_and_removed(browser: TestApp, process: Proces
     form.submit(status=303)
     page = form_to(browser.get("/account"), "/account/totp").submit(status=200)
     assert page.html.find(id="totp-secret").text
+    assert page.html.find(class_="qr").svg.path
     form = form_to(page, "/totp/confirm")
     form["code"] = "000000"
     assert said(form.submit(status="4*"))

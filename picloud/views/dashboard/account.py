@@ -9,7 +9,9 @@ from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError
 from picloud.models import UserTotp
 from picloud.views import me, session, totp
+from picloud.views.dashboard.interrupted import NEXT, PASSWORD, TOTP, ask_for_password, interrupted
 from picloud.views.dashboard.page import draw, own_path, page, see
+from picloud.views.dashboard.qr import qr_svg
 from picloud.views.dashboard.twin import given, outcome, tried
 
 
@@ -29,7 +31,9 @@ def change_password(request: Request) -> Response:
 @page("page_totp", "POST", Capability.SELF_MANAGE_SIGN_IN)
 def enrol(request: Request) -> Response:
     made, error = outcome(request, totp.enrol, {})
-    return _draw(request, error) if error else _draw(request, enrolment=made)
+    if error:
+        return _draw(request, error)
+    return _draw(request, enrolment=made, code=qr_svg(made["otpauth_uri"], "The secret as a QR code"))
 
 
 @page("page_confirm_totp", "POST", Capability.SELF_MANAGE_SIGN_IN)
@@ -52,23 +56,25 @@ def end_session(request: Request) -> Response:
 
 @page("page_reauthenticate", "GET", Capability.SELF_MANAGE_SIGN_IN)
 def ask(request: Request) -> Response:
-    return draw(request, "reauthenticate", error=None, next=request.GET.get("next", ""))
+    return ask_for_password(request, request.GET.get("next", ""), None)
 
 
 @page("page_reauthenticate", "POST", Capability.SELF_MANAGE_SIGN_IN)
 def reauthenticate(request: Request) -> Response:
-    form = given(request, "password", "totp", "next")
-    following = form.pop("next", "")
-    error = tried(request, session.reauthenticate, {"password": ""} | form)
+    """The interrupted form goes on as it was sent; without one, to the page that asked."""
+    form = given(request, PASSWORD, TOTP, NEXT, "interrupted")
+    following, kept = form.get(NEXT, ""), interrupted(request) if "interrupted" in form else None
+    shown = {"password": form.get(PASSWORD, "")} | ({"totp": form[TOTP]} if TOTP in form else {})
+    error = tried(request, session.reauthenticate, shown)
     if error is not None:
-        return draw(request, "reauthenticate", error.status, error=error, next=following)
-    return Response(status=303, location=own_path(following))
+        return ask_for_password(request, following, kept, error)
+    return Response(status=307 if kept else 303, location=own_path(following))
 
 
 def _draw(request: Request, error: PicloudError | None = None, **shown: Any) -> Response:
     """`shown`: what is told this once."""
     factor = request.db.get(UserTotp, request.identity.user_id)
-    values = {"done": None, "enrolment": None, "codes": None} | shown
+    values = {"done": None, "enrolment": None, "code": None, "codes": None} | shown
     sessions = session.index(request)
     return draw(
         request, "account", error.status if error else 200, factor=factor, sessions=sessions, error=error, **values

@@ -11,10 +11,18 @@ from picloud.views import api_keys, apps
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, outcome, tried
 
+PRESETS = {
+    "deploy": (Scope.SCRIPT_READ, Scope.SCRIPT_WRITE, Scope.ROUTE_WRITE),
+    "read only": (Scope.SCRIPT_READ, Scope.LOG_READ),
+    "one app, all of it": (Scope.APP_ADMIN,),
+    "everything": (Scope.INSTANCE_ADMIN,),
+}
+"""Scopes that are often wanted together: `?preset=` ticks them."""
+
 
 @page("page_keys", "GET", Capability.SELF_MANAGE_KEYS)
 def index(request: Request) -> Response:
-    return _draw(request)
+    return _draw(request, {"scopes": PRESETS.get(request.GET.get("preset", ""), ())})
 
 
 @page("page_keys", "POST", Capability.SELF_MANAGE_KEYS)
@@ -38,7 +46,7 @@ def _draw(
 ) -> Response:
     found = api_keys.index(request)
     bound = AppService(request.db).slugs({key["app"] for key in found["items"] if key["app"]})
-    values = {"found": found, "bound": bound, "made": made, "form": form or {}, "error": error}
+    values = {"found": found, "bound": bound, "presets": PRESETS, "made": made, "form": form or {}, "error": error}
     return draw(request, "api_keys", error.status if error else 200, apps=_apps(request), scopes=list(Scope), **values)
 
 

@@ -1,14 +1,15 @@
 """Errors of pages, as pages: what happened, where, and what to do."""
 
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.errors import PicloudError, Unauthenticated
-from picloud.views.dashboard.page import draw, own_path
+from picloud.views.dashboard.interrupted import ask_for_password, interrupted
+from picloud.views.dashboard.page import draw
 from picloud.views.dashboard.twin import REAUTHENTICATION
 from picloud.views.problems import as_error
 
@@ -47,13 +48,8 @@ def _answer(request: Request, error: PicloudError) -> Response:
         here = request.path_qs
         return Response(status=303, location="/sign-in" + (f"?next={quote(here)}" if here != "/" else ""))
     if error.problem_code == REAUTHENTICATION:
-        return Response(status=303, location=f"/reauthenticate?next={quote(_page_before(request))}")
+        return ask_for_password(request, request.path_qs, interrupted(request))
     response = draw(request, "failure", error.status, error=error)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
-
-
-def _page_before(request: Request) -> str:
-    """The page whose form was sent: its path, for what was filled in is lost."""
-    return own_path(urlsplit(request.referer or "").path)

@@ -3,6 +3,7 @@ from typing import Any
 from pyramid.request import Request
 from pyramid.response import Response
 
+from picloud.domain import ids
 from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError, invalid
 from picloud.domain.kinds import AppRole
@@ -31,11 +32,14 @@ def remove(request: Request) -> Response:
 
 
 def _put(request: Request, email: str) -> Any:
-    """The API names users by id, people by their email. Raises Invalid."""
-    user = UserService(request.db).by_email(email)
-    if user is None:
-        raise invalid("/email", f"there is no user {email!r}; who manages users has to make one first")
-    request.matchdict["user_id"] = str(user.id)
+    """The API names users by id, people mostly by their email. Raises Invalid, NotFound."""
+    user_id = ids.parse(email)
+    if user_id is None:
+        user = UserService(request.db).by_email(email)
+        if user is None:
+            raise invalid("/email", f"there is no user {email!r}; who manages users has to make one first")
+        user_id = user.id
+    request.matchdict["user_id"] = str(user_id)
     return members.put(request)
 
 

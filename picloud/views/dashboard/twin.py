@@ -22,6 +22,7 @@ def act(request: Request, view: ApiView, body: Body = None) -> Any:
     The form's fields are gone afterwards. Raises what the view raises, and what a `body` that is made from a form does.
     """
     if body is not None:
+        request.environ.setdefault("picloud.form", request.POST)
         request.body = msgspec.json.encode(body() if callable(body) else body)
         request.content_type = "application/json"
     return view(request)
