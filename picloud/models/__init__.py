@@ -18,6 +18,7 @@ from picloud.models.kv_entry import KvEntry, KvUsage
 from picloud.models.kv_trigger import KvTriggerDetails
 from picloud.models.master_key import KnownMasterKey
 from picloud.models.node import NODE_EPOCH
+from picloud.models.notification import Notice, NotificationSettings
 from picloud.models.outbox import Outbox
 from picloud.models.queue_trigger import QueueTriggerDetails
 from picloud.models.route import Route
@@ -55,6 +56,8 @@ __all__ = [
     "KvEntry",
     "KvTriggerDetails",
     "KvUsage",
+    "Notice",
+    "NotificationSettings",
     "Outbox",
     "QueueTriggerDetails",
     "Route",
