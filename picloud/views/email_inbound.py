@@ -111,7 +111,8 @@ def _door(request: Request, intake: EmailIntake) -> Door:
 def _inbound(request: Request, made_of: Runtime) -> Inbound:
     headers = {name.lower(): value for name, value in request.headers.items()}
     url = (made_of.settings.public_url.rstrip("/") or request.host_url) + request.path_qs
-    return Inbound(headers, request.body, url, made_of.certificates)
+    body = request.environ["wsgi.input"].read(request.content_length or 0)  # `request.body` would keep a copy
+    return Inbound(headers, body, url, made_of.certificates)
 
 
 def _delivered(made_of: Runtime, door: Door, accepted: Sequence[Accepted], waiter: Waiter) -> list[Accepted]:

@@ -43,7 +43,11 @@ def run(app: TestApp, inbox: Inbox, content: bytes, **more: Any) -> Any:
 
 
 def test_content_is_fetched_when_it_is_read(app: TestApp, owner: Client) -> None:
-    content = bytes(range(256)) * 4_000
+    for content in (b"", b"\x00", bytes(range(256)) * 4_000, b"x" * 65_536):
+        check_content(app, owner, content)
+
+
+def check_content(app: TestApp, owner: Client, content: bytes) -> None:
     digest = hashlib.sha256(content).hexdigest()
     assert run(app, Inbox(owner, source=HANDLER), content)["result"] == [["a.bin", len(content), digest, True]]
     for policy, expected in (("meta", [["a.bin", len(content), None, True]]), ("drop", [])):

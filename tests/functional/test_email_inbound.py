@@ -238,4 +238,4 @@ def test_old_secrets_stay_valid_until_their_end(app: TestApp, owner: Client) -> 
 def test_a_get_is_405(app: TestApp, inbox: Inbox) -> None:
     response = app.get(inbox.path, status=405)
     check_problem(response)
-    assert response.headers["Allow"] == "POST"
+    assert response.headers["Allow"] == "HEAD, POST"

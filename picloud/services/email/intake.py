@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey, UnsealError
@@ -20,7 +20,6 @@ from picloud.inbound.adapters import adapter
 from picloud.inbound.message import Message
 from picloud.inbound.request import Request
 from picloud.models import (
-    EmailAttachment,
     EmailTriggerDetails,
     Execution,
     ExecutionStatus,
@@ -29,6 +28,7 @@ from picloud.models import (
     Trigger,
 )
 from picloud.services.delivery.outbox import OutboxService
+from picloud.services.email.attachments import keep
 from picloud.services.triggers.email import binding
 
 DEDUPE_S = 7 * 86_400
@@ -160,8 +160,7 @@ class EmailIntake:
         for attachment, content in zip(named, message.contents, strict=True):
             if content is not None:
                 attachment_id = uuid7()
-                values = {"id": attachment_id, "app_id": door.trigger.app_id, "content": content}
-                self._session.execute(insert(EmailAttachment).values(values))
+                keep(self._session, door.trigger.app_id, attachment_id, content)
                 attachment["id"] = str(attachment_id)
         return email | {"attachments": named}
 
