@@ -105,9 +105,9 @@ def test_a_test_mail_is_followed_to_its_execution(signed_in: TestApp, owner: Cli
     trigger = owner.email_trigger(slug, "greet", inbound_secret="generate")
     form = form_to(signed_in.get(f"/apps/{slug}/triggers/{trigger['id']}"), "/test")
     form["subject"] = "A subject of its own"
-    delivery = form.submit(status=303).location
-    eventually(lambda: "delivered" in signed_in.get(delivery).html.h1.text)
-    run = signed_in.get(delivery).html.find(class_="timeline").a["href"]
+    followed = form.submit(status=303).location
+    eventually(lambda: "delivered" in signed_in.get(followed).html.find(id="sent").h2.text)
+    run = signed_in.get(followed).html.find(id="sent").find(class_="timeline").a["href"]
     page = signed_in.get(run).html.main.text
     assert "A subject of its own" in page
     assert "it came" in page

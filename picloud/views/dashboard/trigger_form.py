@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from pyramid.request import Request
 from sqlalchemy import select
 
+from picloud.domain.access import Capability
 from picloud.domain.cron import Missed, Overlap
+from picloud.domain.errors import PicloudError
 from picloud.domain.kinds import (
     SYNC_KINDS,
     AttachmentPolicy,
@@ -20,8 +23,9 @@ from picloud.domain.kv import KvOp
 from picloud.inbound.adapters import PROVIDERS
 from picloud.models import Script
 from picloud.services.triggers.email import GENERATE
+from picloud.views import trigger_previews
 from picloud.views.dashboard.limits import number
-from picloud.views.dashboard.twin import given
+from picloud.views.dashboard.twin import ApiView, given, outcome
 
 COMMON = ("script", "dispatch_mode", "priority")
 NUMBERS = ("max_attempts", "backoff_base_s", "backoff_cap_s", "timeout_s", "quiet_after_s", "ack_status")
@@ -37,6 +41,10 @@ NULLABLE: Mapping[str, tuple[str, ...]] = {
     TriggerKind.DEAD_LETTER: ("source_kind", "source_trigger_id"),
 }
 """What an empty field takes back."""
+_PREVIEWS: Mapping[str, tuple[ApiView, tuple[str, ...], Capability]] = {
+    TriggerKind.CRON: (trigger_previews.cron_times, ("schedule", "timezone"), Capability.APP_READ_TRIGGERS),
+    TriggerKind.KV: (trigger_previews.kv_entries, ("collection_glob", "key_glob"), Capability.KV_READ),
+}
 
 
 def form_of(request: Request, kind: str) -> dict[str, Any]:
@@ -62,6 +70,19 @@ def secret_of(form: Mapping[str, Any]) -> str | None:
     if where == GENERATE:
         return GENERATE
     return str(form.get("secret", "")) if where == "given" else None
+
+
+def preview(request: Request, kind: str, form: Mapping[str, Any]) -> tuple[Any, PicloudError | None]:
+    """What a trigger like this would do, or what is wrong with it; nothing where there is nothing to say yet."""
+    view, names, capability = _PREVIEWS.get(kind, (None, (), Capability.APP_READ_TRIGGERS))
+    if view is None or not form.get(names[0]) or not request.has_permission(capability):
+        return None, None
+    query = request.query_string
+    request.query_string = urlencode({name: form.get(name, "") for name in names})
+    try:
+        return outcome(request, view)
+    finally:
+        request.query_string = query
 
 
 def choices(request: Request, kind: str) -> dict[str, Any]:
