@@ -13,6 +13,7 @@ from pyramid.view import view_config
 from picloud.domain import ids, strict_json
 from picloud.domain.access import Capability
 from picloud.domain.errors import BadRequest, NotFound, TooLarge, UnsupportedMediaType, invalid
+from picloud.domain.refusals import escaped, refused
 from picloud.domain.text import storable
 from picloud.services.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest
 from picloud.services.runtime import Runtime
@@ -64,8 +65,7 @@ def json_body(
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
-        pointer, text = _pointed(str(error))
-        raise invalid(pointer, text + _fields_there_are(shape, pointer, text)) from None
+        raise refused(shape, str(error)) from None
 
 
 def optional_json_body(request: Request, shape: type[S]) -> S:
@@ -113,7 +113,7 @@ def query_as(request: Request, name: str, kind: type[S]) -> S | None:
     try:
         found = msgspec.convert(value or "", kind, strict=kind is not int)
     except msgspec.ValidationError as error:
-        raise invalid(f"/{name}", str(error)) from None
+        raise refused(kind, str(error), below=f"/{name}") from None
     if isinstance(found, int) and abs(found) > MAX_INT:
         raise invalid(f"/{name}", "is too large a number")
     if isinstance(found, datetime):
@@ -157,26 +157,10 @@ def page_shape(page: Page[Any], shape: Callable[[Any], Any]) -> dict[str, Any]:
     return {"items": [shape(item) for item in page.items], "next": page.next}
 
 
-def _pointed(message: str) -> tuple[str, str]:
-    """msgspec names the place as ` - at `$.limits[0]``; clients get it as a JSON pointer."""
-    text, _, place = message.partition(" - at `$")
-    pointer = place.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
-    for names_field in ("missing required field `", "unknown field `"):
-        if names_field in text:
-            pointer += "/" + text.partition(names_field)[2].rstrip("`")
-    return pointer, text
-
-
-def _fields_there_are(shape: Any, pointer: str, text: str) -> str:
-    if "unknown field" not in text or pointer.count("/") > 1:
-        return ""
-    return f"; there is: {', '.join(shape.__struct_encode_fields__)}"
-
-
 def _refuse_unfit(value: Any, pointer: str, fits: Callable[[str], bool]) -> None:
     if isinstance(value, str) and not fits(value):
         raise invalid(pointer, "holds NUL or half of a surrogate pair, which PostgreSQL can't store")
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         _refuse_unfit(key, pointer, fits)
-        _refuse_unfit(item, f"{pointer}/{key}", fits)
+        _refuse_unfit(item, f"{pointer}/{escaped(str(key))}", fits)

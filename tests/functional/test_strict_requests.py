@@ -96,3 +96,57 @@ def test_an_unknown_address_stays_unknown_whatever_the_query(owner: Client, app:
 def test_a_filter_that_is_none(owner: Client, query: str) -> None:
     app = owner.new_app()
     assert pointers(owner.get(f"/apps/{app}/executions?{query}", status=422)) == [f"/{query.partition('=')[0]}"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer", "said"),
+    [
+        ("POST", "/routes", {"method": "GET", "path": "/", "script": "it", "access": "x"}, "/access", "key, public"),
+        ("POST", "/triggers/cron", {"script": "it", "schedule": "@daily", "missed": "x"}, "/missed", "run_once, skip"),
+        (
+            "POST",
+            "/triggers/kv",
+            {"script": "it", "collection_glob": "c", "ops": ["x"]},
+            "/ops/0",
+            "delete, insert, update",
+        ),
+        ("POST", "/dead-letters/replay", {"filter": {"nope": 1}}, "/filter/nope", "error_type"),
+        ("POST", "/dead-letters/replay", {"filter": {"since": "x"}}, "/filter/since", "2026-11-22T10:00:00Z"),
+        ("POST", "/dead-letters/replay", {"a/b~": 1, "filter": {}}, "/a~1b~0", "rate_per_s"),
+        ("POST", "/scripts/it/test", {"event": {"kind": "x"}}, "/event/kind", "http, kv"),
+        ("POST", "/scripts/it/test", {"event": {"kind": "kv", "kv": {"op": "x"}}}, "/event/kv/op", "insert, update"),
+        ("POST", "/scripts/it/test", {"event": {"kind": "kv", "kv": {"x": 1}}}, "/event/kv/x", "op, collection, key"),
+        ("PATCH", "", {"isolation": "x"}, "/isolation", "per_event, reuse"),
+        ("PATCH", "", {"http_allow": ["a.example", "http://x"]}, "/http_allow/1", "write a name"),
+        ("PATCH", "", {"http_allow": ["*"]}, "/http_allow/0", "write a name"),
+        ("PUT", "/scripts/it", {"source": "x", "message": "x" * 2_001}, "/message", "at most 2000 characters"),
+        ("PUT", "/kv/c/k", {"value": {"a/b": ["\ud800"]}}, "/value/a~1b/0", "surrogate"),
+    ],
+)
+def test_what_would_do_is_told(owner: Client, method: str, path: str, body: Any, pointer: str, said: str) -> None:
+    app = owner.new_app()
+    owner.script(app, "it", "def handler(ctx):\n    return 1\n")
+    [error] = owner.call(method, f"/apps/{app}{path}", body, status=422)["errors"]
+    assert error["pointer"] == pointer
+    assert said in error["detail"]
+
+
+def test_what_would_do_in_a_query_is_told(owner: Client) -> None:
+    app = owner.new_app()
+    [error] = owner.get(f"/apps/{app}/executions?status=OK", status=422)["errors"]
+    assert (error["pointer"], "there is: " in error["detail"], "crash" in error["detail"]) == ("/status", True, True)
+    [error] = owner.get(f"/apps/{app}/executions?since=2026-01-01", status=422)["errors"]
+    assert error["detail"].endswith("; write it like 2026-11-22T10:00:00Z")
+
+
+def test_a_dead_letter_trigger_that_could_never_fire_is_refused(owner: Client) -> None:
+    app = owner.new_app()
+    owner.script(app, "it", "def handler(ctx):\n    return 1\n")
+    letters = owner.post(f"/apps/{app}/triggers/dead_letter", {"script": "it"})
+    path, own = f"/apps/{app}/triggers/{letters['id']}", {"source_trigger_id": letters["id"]}
+    assert pointers(owner.patch(path, own, status=422)) == ["/source_trigger_id"]
+    queue = owner.post(f"/apps/{app}/triggers/queue", {"script": "it", "queue": "q"})["id"]
+    assert pointers(owner.patch(path, {"source_kind": "kv", "source_trigger_id": queue}, status=422)) == [
+        "/source_kind"
+    ]
+    assert owner.patch(path, {"source_kind": "queue", "source_trigger_id": queue})["source_trigger_id"] == queue

@@ -125,12 +125,13 @@ class MemberService:
 
 def _checked_hosts(entries: Sequence[str]) -> list[str]:
     if len(entries) > HTTP_ALLOW_MAX:
-        raise invalid("/http_allow", f"may have {HTTP_ALLOW_MAX} entries")
+        raise invalid("/http_allow", f"may have at most {HTTP_ALLOW_MAX} entries")
     for index, entry in enumerate(entries):
         try:
             parse_entry(entry)
-        except OutboundRefused as error:
-            raise invalid(f"/http_allow/{index}", error.message) from None
+        except OutboundRefused:
+            form = "write a name, *.example.com, or either with :port; no scheme, path or address"
+            raise invalid(f"/http_allow/{index}", f"{entry[:100]!r} is no host: {form}") from None
     return list(entries)
 
 

@@ -20,6 +20,7 @@ from picloud.services.paging import Page, PageRequest, fetch
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 MAX_PROBLEMS = 50
 MAX_LISTED = 10
+MESSAGE_MAX_CHARS = 2_000
 
 
 class ScriptService:
@@ -57,6 +58,8 @@ class ScriptService:
 
     def save(self, script: Script, source: str, message: str | None, by: UUID, *, activate: bool = True) -> Script:
         """The next version, which becomes the active one unless told otherwise. Raises Invalid, TooLarge."""
+        if message is not None and len(message) > MESSAGE_MAX_CHARS:
+            raise invalid("/message", f"has to have at most {MESSAGE_MAX_CHARS} characters")
         self.check(script.name, ScriptKind(script.kind), source)
         # Two savers at once: the second waits here and gets the next number.
         self._session.refresh(script, with_for_update=True)

@@ -11,6 +11,7 @@ import msgspec
 from picloud.domain.errors import FieldError, Invalid, invalid
 from picloud.domain.kinds import EventKind
 from picloud.domain.kv import KvOp
+from picloud.domain.refusals import refused
 from picloud.inbound.message import read
 from picloud.services.events.samples import SAMPLES
 
@@ -40,7 +41,7 @@ def part(kind: EventKind, given: Any, sample: Mapping[str, Any] | None = None) -
     try:
         checked = msgspec.convert(merged, _SHAPES[kind])
     except msgspec.ValidationError as error:
-        raise _wrong(kind, str(error)) from None
+        raise refused(_SHAPES[kind], str(error), below=f"/event/{kind}") from None
     return _http(checked) if isinstance(checked, _Http) else msgspec.to_builtins(checked)
 
 
@@ -139,12 +140,3 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-def _wrong(kind: EventKind, message: str) -> Invalid:
-    """msgspec names the place as ` - at `$.field``, or the field itself."""
-    text, _, place = message.partition(" - at `$")
-    pointer = place.rstrip("`").replace("[...]", "").replace(".", "/")
-    if "unknown field `" in text:
-        pointer += "/" + text.partition("unknown field `")[2].rstrip("`")
-    return invalid(f"/event/{kind}{pointer}", text)

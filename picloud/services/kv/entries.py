@@ -148,7 +148,7 @@ class KvService:
         """Lock the entry and write what `decide` makes of its value, ABSENT for none, or _KEEP. The old and the new one."""
         check_names(collection, key)
         if ttl_s is not None and not 0 < ttl_s <= MAX_TTL_S:
-            raise invalid("/ttl_s", f"has to be above 0 and at most {MAX_TTL_S:g}")
+            raise invalid("/ttl_s", f"has to be above 0 and at most {MAX_TTL_S:.0f}")
         at = {"app_id": self._app_id, "collection": collection, "key": key}
         life = {"ttl_s": ttl_s, "keep_ttl": keep_ttl}
         if self._watcher is None or not self._watcher.watches(collection, key):

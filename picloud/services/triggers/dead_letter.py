@@ -47,6 +47,10 @@ class DeadLetterTriggerService:
             raise invalid("/source_kind", "a failed dead-letter handler makes no further dead-letter event")
         if source_trigger_id is not None:
             try:
-                self._triggers.get(source_trigger_id)
+                source = self._triggers.get(source_trigger_id)
             except NotFound as error:
                 raise invalid("/source_trigger_id", error.detail) from None
+            if source.kind == TriggerKind.DEAD_LETTER:
+                raise invalid("/source_trigger_id", "a failed dead-letter handler makes no further dead-letter event")
+            if source_kind not in (None, source.kind):
+                raise invalid("/source_kind", f"is not that of the trigger {source.id}, whose kind is {source.kind}")
