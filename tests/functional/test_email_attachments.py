@@ -24,7 +24,7 @@ def handler(ctx):
     for attachment in ctx.event.email.attachments:
         content = attachment.content
         same = attachment["content"] == content
-        found.append([attachment.filename, attachment.size, content and hashlib.sha256(content).hexdigest(), same])
+        found.append([attachment.filename, attachment.size, None if content is None else hashlib.sha256(content).hexdigest(), same])
     return found
 """
 THIEF = """
