@@ -1,11 +1,21 @@
-"""A real `picloud serve` for the browser to walk through."""
+"""A real `picloud serve` for the browser to walk through, and its owner."""
 
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.functional.client import eventually
 from tests.functional.serving import Serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, StorageState
+
+EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +26,43 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield serving
     finally:
         serving.end()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """Debian's own; none is downloaded."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("needs Chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def owner(serving: Serving, chromium: "Browser") -> "StorageState":
+    """Who followed the set-up link and signed in: the browser's cookies."""
+    from tests.browser.watch import Watched
+
+    [link] = eventually(lambda: re.findall(r"http://\S+/setup#\S+", serving.output))
+    context = chromium.new_context()
+    watched = Watched(context.new_page(), serving.address)
+    watched.page.goto(link)
+    assert watched.page.get_by_label("Token of the link").input_value() == link.partition("#")[2]
+    assert "#" not in watched.page.url
+    watched.fill("Email", EMAIL)
+    watched.fill("Password", PASSWORD)
+    watched.press("Make me the owner")
+    watched.fill("Email", EMAIL)
+    watched.fill("Password", PASSWORD)
+    watched.press("Sign in")
+    assert watched.path == "/"
+    assert watched.troubles == []
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @pytest.fixture(scope="session")

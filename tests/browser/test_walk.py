@@ -13,65 +13,53 @@ from tests.functional.serving import Serving
 pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
 
-from tests.browser.watch import Watched, chromium
+from tests.browser.watch import Watched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, StorageState
 
-__all__ = ["chromium"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
 GREETS = "def handler(ctx):\n    ctx.log.info('a call', who=ctx.event.kind)\n    return {'hello': 'world'}\n"
 FAILS = "def handler(ctx):\n    name = ctx.event.queue.payload\n    raise ValueError('nobody is called so')\n"
-APP = "/apps/shop"
+PHONE = {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "has_touch": True}
 
 
 @dataclass
 class Walk:
     """`pages`: every page that was seen, with a name for its picture."""
 
+    slug: str
     pages: dict[str, str] = field(default_factory=dict)
-    state: "StorageState | None" = None
+
+    @property
+    def app(self) -> str:
+        return f"/apps/{self.slug}"
 
     def seen(self, name: str, watched: Watched) -> None:
         self.pages[name] = watched.path
 
 
 @pytest.fixture(scope="module")
-def walk(serving: Serving, chromium: "Browser") -> Walk:
-    """The walk itself: it fails where a step does."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
-    watched, walk = Watched(context.new_page(), serving.address), Walk()
+def walk(serving: Serving, chromium: "Browser", owner: "StorageState") -> Walk:
+    """The walk itself, from the set-up on: it fails where a step does."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light", storage_state=owner)
+    watched, walk = Watched(context.new_page(), serving.address), Walk("shop")
     watched.page.set_default_timeout(20_000)
-    for step in (set_up, first_app, first_script, first_route, first_mail, dead_letter, people, own_account):
+    watched.open("/")
+    walk.seen("overview", watched)
+    for step in (*JOURNEY, people, own_account):
         step(watched, walk, serving)
-    walk.state = context.storage_state()
     assert watched.troubles == []
     context.close()
     return walk
 
 
-def set_up(watched: Watched, walk: Walk, serving: Serving) -> None:
-    [link] = re.findall(r"http://\S+/setup#\S+", serving.output)
-    watched.page.goto(link)
-    assert watched.page.get_by_label("Token of the link").input_value() == link.partition("#")[2]
-    assert "#" not in watched.page.url
-    watched.fill("Email", EMAIL)
-    watched.fill("Password", PASSWORD)
-    watched.press("Make me the owner")
-    watched.fill("Email", EMAIL)
-    watched.fill("Password", PASSWORD)
-    watched.press("Sign in")
-    assert watched.path == "/"
-    walk.seen("overview", watched)
-
-
 def first_app(watched: Watched, walk: Walk, serving: Serving) -> None:
-    watched.page.get_by_role("link", name="Make an app", exact=True).click()
-    watched.fill("Slug", "shop")
+    watched.page.get_by_role("link", name="Apps", exact=True).click()
+    watched.fill("Slug", walk.slug)
     watched.press("Make the app")
-    assert watched.path == APP
+    assert watched.path == walk.app
     walk.seen("app", watched)
     walk.pages["apps"] = "/apps"
 
@@ -82,9 +70,9 @@ def first_script(watched: Watched, walk: Walk, serving: Serving) -> None:
     watched.page.get_by_role("link", name="New script").click()
     walk.seen("new-script", watched)
     watched.fill("Name", "greet")
-    watched.fill("Source", GREETS)
+    watched.write(GREETS)
     watched.press("Make the script")
-    assert watched.path == f"{APP}/scripts/greet"
+    assert watched.path == f"{walk.app}/scripts/greet"
     walk.seen("script", watched)
     watched.press("Run the test")
     assert watched.page.get_by_role("status").get_by_text("hello").first.is_visible()
@@ -99,14 +87,14 @@ def first_route(watched: Watched, walk: Walk, serving: Serving) -> None:
     watched.fill("Path", "/greet")
     watched.press("Add the route")
     walk.seen("routes", watched)
-    assert serving.request("/run/shop/greet").json == {"hello": "world"}
+    assert serving.request(f"/run/{walk.slug}/greet").json == {"hello": "world"}
 
 
 def first_mail(watched: Watched, walk: Walk, serving: Serving) -> None:
     watched.page.get_by_role("link", name="Triggers", exact=True).click()
     walk.seen("triggers", watched)
     for kind in ("kv", "cron", "dead_letter", "queue", "email"):
-        watched.open(f"{APP}/new-trigger/{kind}")
+        watched.open(f"{walk.app}/new-trigger/{kind}")
         walk.seen(f"new-{kind}-trigger", watched)
     watched.press("Make the trigger")
     assert watched.page.locator("#secret-shown").inner_text().startswith("whsec_")
@@ -120,15 +108,15 @@ def first_mail(watched: Watched, walk: Walk, serving: Serving) -> None:
     watched.page.get_by_role("link", name="run of attempt 1").click()
     assert watched.page.get_by_text("The first mail").first.is_visible()
     walk.seen("execution", watched)
-    walk.pages |= {"executions": f"{APP}/executions", "deliveries": f"{APP}/deliveries"}
+    walk.pages |= {"executions": f"{walk.app}/executions", "deliveries": f"{walk.app}/deliveries"}
 
 
 def dead_letter(watched: Watched, walk: Walk, serving: Serving) -> None:
-    watched.open(f"{APP}/new-script")
+    watched.open(f"{walk.app}/new-script")
     watched.fill("Name", "names")
-    watched.fill("Source", FAILS)
+    watched.write(FAILS)
     watched.press("Make the script")
-    watched.open(f"{APP}/new-trigger/queue")
+    watched.open(f"{walk.app}/new-trigger/queue")
     watched.page.get_by_label("Script that runs").select_option("names")
     watched.fill("Queue", "names")
     watched.page.get_by_text("Attempts, times, priority").click()
@@ -145,8 +133,8 @@ def dead_letter(watched: Watched, walk: Walk, serving: Serving) -> None:
     walk.seen("failed-execution", watched)
     watched.page.get_by_role("link", name="Dead letters", exact=True).click()
     walk.seen("dead-letters", watched)
-    watched.open(f"{APP}/scripts/names")
-    watched.fill("Source", GREETS)
+    watched.open(f"{walk.app}/scripts/names")
+    watched.write(GREETS)
     watched.press("Save and activate")
     watched.page.get_by_role("link", name="Dead letters", exact=True).click()
     letters = watched.page.locator("table").nth(1).get_by_role("link")
@@ -157,23 +145,23 @@ def dead_letter(watched: Watched, walk: Walk, serving: Serving) -> None:
 
 
 def people(watched: Watched, walk: Walk, serving: Serving) -> None:
-    watched.open(f"{APP}/kv")
+    watched.open(f"{walk.app}/kv")
     watched.fill("Collection", "orders")
     watched.fill("Key", "1")
     watched.press("Set it")
     walk.seen("entries", watched)
-    watched.open(f"{APP}/secrets")
+    watched.open(f"{walk.app}/secrets")
     watched.fill("Name", "TOKEN")
     watched.fill("Value", "a hidden one")
     watched.press("Set it")
     watched.open("/users")
     watched.fill("Email", "grace@example.com")
     watched.press("Make the user")
-    watched.open(f"{APP}/members")
+    watched.open(f"{walk.app}/members")
     watched.fill("Email of the user", "grace@example.com")
     watched.press("Give the role")
     for name in ("kv", "kv/orders/1", "secrets", "domains", "members", "settings"):
-        walk.pages[name.replace("/", "-")] = f"{APP}/{name}"
+        walk.pages[name.replace("/", "-")] = f"{walk.app}/{name}"
 
 
 def own_account(watched: Watched, walk: Walk, serving: Serving) -> None:
@@ -186,16 +174,32 @@ def own_account(watched: Watched, walk: Walk, serving: Serving) -> None:
         walk.pages[name] = f"/{name}"
 
 
+JOURNEY = (first_app, first_script, first_route, first_mail, dead_letter)
+
+
+def test_the_way_is_open_on_a_phone_in_the_dark_too(
+    walk: Walk, serving: Serving, chromium: "Browser", owner: "StorageState"
+) -> None:
+    context = chromium.new_context(**PHONE, storage_state=owner)  # type: ignore[arg-type]
+    watched, on_the_phone = Watched(context.new_page(), serving.address), Walk("phone")
+    watched.page.set_default_timeout(20_000)
+    watched.open("/apps")
+    for step in JOURNEY:
+        step(watched, on_the_phone, serving)
+    assert watched.troubles == []
+    context.close()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_every_page_is_open_to_all_quiet_and_fits(
-    walk: Walk, serving: Serving, chromium: "Browser", pictures: Path, theme: str, width: int
+    walk: Walk, serving: Serving, chromium: "Browser", owner: "StorageState", pictures: Path, theme: str, width: int
 ) -> None:
     assert len(walk.pages) > 30
     context = chromium.new_context(
         viewport={"width": width, "height": 800},
         color_scheme=theme,
-        storage_state=walk.state,  # type: ignore[arg-type]
+        storage_state=owner,
     )
     watched, barriers, too_wide = Watched(context.new_page(), serving.address), [], []
     for name, path in walk.pages.items():
