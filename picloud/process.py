@@ -22,6 +22,7 @@ from picloud.services.email.large_bodies import LargeBodies
 from picloud.services.executions.feed import ExecutionFeed
 from picloud.services.executions.lookout import ExecutionLookout
 from picloud.services.executions.recorder import Recorder
+from picloud.services.instance.disk import DiskGuard
 from picloud.services.keyring.key_file import master_key_file
 from picloud.services.keyring.master_keys import MasterKeyService
 from picloud.services.runs.callers import Callers
@@ -109,6 +110,7 @@ def _runtime(settings: Settings, engine: Engine, executor: Executor, part: Part)
     runtime = Runtime(
         settings=settings,
         part=part,
+        disk=DiskGuard.of(settings),
         master_key=master_key,
         sessions=sessions,
         executor=executor,

@@ -102,6 +102,13 @@ class Settings:
         4 * 1024**3, "Size of all executions and events. Beyond it the oldest days go, but never the present one."
     )
     closed_keep_days: int = _setting(30, "Days that cancelled deliveries and discarded dead letters are kept.")
+    disk_folder: Path | None = _setting(
+        None,
+        "Folder on PostgreSQL's disk, watched for room. Unset: the data folder; with a `database_url`, nothing is watched.",
+    )
+    disk_reserve_bytes: int = _setting(
+        256 * 1024 * 1024, "Room to be kept free there: below it, what would store more is answered with 503."
+    )
     lease_s: float = _setting(30.0, "After so long without a sign of life a node's deliveries go to another one.")
     backlog_max: int = _setting(100_000, "Deliveries that may wait before new ones are answered with 503.")
 

@@ -122,6 +122,13 @@ class Unavailable(PicloudError):
         self.retry_after_s = retry_after_s
 
 
+class StorageFull(Unavailable):
+    code, title = "storage_full", "The disk is nearly full"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, retry_after_s=60)
+
+
 class SyncTriggerFailed(PicloudError):
     """The write is undone, as is all that the handler did. `members` name the trigger, the script and the execution."""
 

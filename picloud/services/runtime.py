@@ -18,6 +18,7 @@ from picloud.services.email.inbound_requests import InboundRequests
 from picloud.services.email.large_bodies import LargeBodies
 from picloud.services.executions.feed import ExecutionFeed
 from picloud.services.executions.recorder import Recorder
+from picloud.services.instance.disk import DiskGuard
 from picloud.services.instance.hours import HourCache
 from picloud.services.runs.callers import Callers
 from picloud.services.runs.effects import EffectsFactory
@@ -48,4 +49,5 @@ class Runtime:
     certificates: Certificates
     clock: Clock = utc_now
     part: Part = WHOLE
+    disk: DiskGuard = field(default_factory=lambda: DiskGuard(None, 0))
     hours: HourCache = field(default_factory=HourCache)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -37,6 +38,17 @@ def public(route: str, method: str | None) -> Callable[[View], View]:
         route_name=route, request_method=method, permission=NO_PERMISSION_REQUIRED, renderer="json"
     )
     return decorator
+
+
+def storing(view: View) -> View:
+    """For a view that stores more: while the disk is nearly full it raises StorageFull."""
+
+    @wraps(view)
+    def guarded(request: Request) -> Any:
+        runtime(request).disk.admit()
+        return view(request)
+
+    return guarded
 
 
 def runtime(request: Request) -> Runtime:

@@ -23,6 +23,7 @@ from picloud.views.api import (
     path_id,
     query_as,
     runtime,
+    storing,
 )
 
 
@@ -86,6 +87,7 @@ class Resend(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @api("resend_delivery", "POST", Capability.DELIVERY_MANAGE)
+@storing
 def resend(request: Request) -> dict[str, Any]:
     """A new delivery of the same event, or of it with changes."""
     body, origin = optional_json_body(request, Resend), _deliveries(request).get(path_id(request))

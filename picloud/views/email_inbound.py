@@ -31,6 +31,7 @@ def receive(request: Request) -> dict[str, Any]:
     """One mail, or a batch: `deliveries` then holds the answer for each. 200 with `nothing` where there was none."""
     made_of = runtime(request)
     try:
+        made_of.disk.admit()
         _check_envelope(request, made_of.settings.http_max_body_bytes)
     except PicloudError as error:
         note_refusal(made_of, request.path, error, request.content_length or 0, request.client_addr)

@@ -18,7 +18,7 @@ def healthz(request: Request) -> dict[str, Any]:
 @public("readyz", "GET")
 def readyz(request: Request) -> dict[str, Any]:
     made_of = runtime(request)
-    reasons = Readiness(made_of.sessions, made_of.executor).reasons()
+    reasons = Readiness(made_of.sessions, made_of.executor, made_of.disk).reasons()
     if reasons:
         error = Unavailable("; ".join(reasons), code="not_ready")
         error.members["reasons"] = reasons

@@ -15,7 +15,7 @@ from picloud.models import KvEntry
 from picloud.security.accountability import audit
 from picloud.services.kv.entries import KvService
 from picloud.services.kv.usage import KvGrowth, KvQuota
-from picloud.views.api import api, json_body, page_limit, path_text, query_text, runtime
+from picloud.views.api import api, json_body, page_limit, path_text, query_text, runtime, storing
 
 
 class NewValue(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,6 +58,7 @@ def read(request: Request) -> dict[str, Any]:
 
 
 @api("kv_entry", "PUT", Capability.KV_WRITE)
+@storing
 def put(request: Request) -> dict[str, Any]:
     """Sync triggers that the change sets off have run when this answers; if one fails, nothing is changed."""
     # As handlers may: NUL within a value, and as many parts as its size allows.

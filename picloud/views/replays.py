@@ -10,7 +10,7 @@ from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.security.accountability import audit
 from picloud.services.replays.replays import MAX_LETTERS, ReplayService, ReplayVersion
-from picloud.views.api import api, json_body, optional_json_body, runtime
+from picloud.views.api import api, json_body, optional_json_body, runtime, storing
 from picloud.views.dead_letters import letter_id
 from picloud.views.letter_filters import LetterFilter, narrowed
 
@@ -30,6 +30,7 @@ class ReplayMany(Replay, forbid_unknown_fields=True, kw_only=True):
 
 
 @api("replay_dead_letter", "POST", Capability.DELIVERY_MANAGE)
+@storing
 def replay(request: Request) -> dict[str, Any]:
     version = optional_json_body(request, Replay).version
     wanted = letter_id(request)
@@ -40,6 +41,7 @@ def replay(request: Request) -> dict[str, Any]:
 
 
 @api("replay_dead_letters", "POST", Capability.DELIVERY_MANAGE)
+@storing
 def replay_many(request: Request) -> dict[str, Any]:
     body = json_body(request, ReplayMany)
     done = _replays(request).many(

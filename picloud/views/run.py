@@ -35,6 +35,7 @@ def run(request: Request) -> Response:
     limit = made_of.settings.http_max_body_bytes
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The body is larger than {limit} bytes.")
+    made_of.disk.admit()
     code = made_of.app_codes.by_slug(path_text(request, "app_slug"))
     route, params = _route(code, request)
     principal = _caller(request, made_of, code) if route.access == RouteAccess.KEY else None

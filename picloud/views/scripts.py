@@ -21,6 +21,7 @@ from picloud.views.api import (
     path_text,
     query_as,
     runtime,
+    storing,
 )
 from picloud.views.limits import limits_shape
 
@@ -76,6 +77,7 @@ def index(request: Request) -> dict[str, Any]:
 
 
 @api("scripts", "POST", Capability.SCRIPT_WRITE)
+@storing
 def create(request: Request) -> dict[str, Any]:
     body = json_body(request, NewScript)
     script = script_service(request).create(body.name, body.kind, body.source, request.identity.user_id)
@@ -92,6 +94,7 @@ def read(request: Request) -> dict[str, Any]:
 
 
 @api("script", "PUT", Capability.SCRIPT_WRITE)
+@storing
 def save(request: Request) -> dict[str, Any]:
     scripts = script_service(request)
     script = scripts.get(path_text(request, "name"))

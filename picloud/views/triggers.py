@@ -17,7 +17,7 @@ from picloud.models import Script, Trigger
 from picloud.security.accountability import audit
 from picloud.services.events.sample_events import SampleEventService
 from picloud.services.triggers.last_runs import last_runs
-from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id
+from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id, storing
 from picloud.views.cron_triggers import CronTriggers
 from picloud.views.dead_letter_triggers import DeadLetterTriggers
 from picloud.views.deliveries import outbox_service
@@ -112,6 +112,7 @@ def delete(request: Request) -> Response:
 
 
 @api("test_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
+@storing
 def test(request: Request) -> dict[str, Any]:
     """A sample event of the kind, delivered for real, also where the trigger is off. The body may give fields of it:
     `{"event": {"kv": {"key": "k"}}}`. A mail is made as the trigger's provider makes it, and comes in by the trigger's own

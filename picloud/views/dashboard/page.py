@@ -105,6 +105,7 @@ def common(request: Request) -> dict[str, Any]:
         "app": app,
         "may": may,
         "gaps": gaps(runtime(request)) if principal else [],
+        "shortage": runtime(request).disk.shortage() if principal else "",
         "url": request.route_path,
         "theme": theme if theme in THEMES else THEMES[0],
     }
