@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from picloud.crypto import MasterKey
 from picloud.dispatcher.dispatcher import Dispatcher
+from picloud.dispatcher.notices import Notifier
 from picloud.domain.parts import WHOLE, Part
 from picloud.models.engine import make_engine
 from picloud.models.migrator import bring_up_to_date
@@ -76,6 +77,7 @@ class Process:
             feed=runtime.execution_feed,
             delivers=part.delivers,
             schedules=part.schedules,
+            notifier=Notifier(runtime.master_key, settings.data_dir, runtime.pool.held_back, runtime.outbound),
         )
         dispatcher.start()
         lookout = ExecutionLookout(engine, runtime.execution_feed)

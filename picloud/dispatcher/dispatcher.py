@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from picloud.dispatcher.attempt import Attempter
 from picloud.dispatcher.loop import LAST_TRY_S, Loop
+from picloud.dispatcher.notices import Notifier
 from picloud.dispatcher.runners import Runners
 from picloud.dispatcher.upkeep import Upkeep
 from picloud.services.code.app_code import AppCodeCache
@@ -38,6 +39,7 @@ class Dispatcher:
         feed: ExecutionFeed | None = None,
         delivers: bool = True,
         schedules: bool = True,
+        notifier: Notifier | None = None,
     ) -> None:
         """`delivers`: runs handlers. `schedules`: fires cron triggers."""
         finished = Wakeup()
@@ -54,7 +56,7 @@ class Dispatcher:
             settings=settings,
             schedules=schedules,
         )
-        self._upkeep = Upkeep(engine, settings, runner.used)
+        self._upkeep = Upkeep(engine, settings, runner.used, notifier)
         self._thread = Thread(target=self._loop.run, name="dispatcher", daemon=True)
 
     @property

@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 from sqlalchemy import Connection, Engine, text
 
+from picloud.dispatcher.notices import Notifier
 from picloud.models.partitions import ensure_partitions
 from picloud.services.retention.retention import drop_days
 from picloud.services.retention.rows import clear_defaults, forget_closed, forget_expired
@@ -77,10 +78,11 @@ class Upkeep:
     `used` is set by whoever works. While nobody does, nothing is done between the days.
     """
 
-    def __init__(self, engine: Engine, settings: Settings, used: Event) -> None:
+    def __init__(self, engine: Engine, settings: Settings, used: Event, notifier: Notifier | None = None) -> None:
         self._engine = engine
         self._settings = settings
         self._used = used
+        self._notifier = notifier
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -96,6 +98,15 @@ class Upkeep:
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._used.clear()
-            done = do_round(self._engine, self._settings)
+            done = do_round(self._engine, self._settings, self._tasks())
             if not self._stopped.wait(PAUSE_S) and done:
-                self._used.wait(seconds_to_next_day(datetime.now(UTC)))
+                self._used.wait(self._idle_s())
+
+    def _tasks(self) -> tuple[Task, ...]:
+        return (*TASKS, self._notifier.round) if self._notifier else TASKS
+
+    def _idle_s(self) -> float:
+        """How long nothing has to be done while nobody works."""
+        next_look_s = self._notifier.next_look_s if self._notifier else None
+        until_midnight_s = seconds_to_next_day(datetime.now(UTC))
+        return until_midnight_s if next_look_s is None else min(until_midnight_s, next_look_s)

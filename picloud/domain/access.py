@@ -42,6 +42,8 @@ class Capability(StrEnum):
     """See the audit events of the instance and of all apps."""
     INSTANCE_READ_METRICS = "instance.read_metrics"
     """See counts, durations and the queue of the whole instance."""
+    INSTANCE_MANAGE_SETTINGS = "instance.manage_settings"
+    """See how the instance is set up, and say whom it tells of trouble."""
     APP_READ = "app.read"
     """See the app itself: name, slug, limits."""
     APP_UPDATE = "app.update"

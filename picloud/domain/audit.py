@@ -58,6 +58,9 @@ class Action(StrEnum):
     DEAD_LETTER_REPLAY = "dead_letter.replay"
     DEAD_LETTER_DISCARD = "dead_letter.discard"
     DEAD_LETTER_RESTORE = "dead_letter.restore"
+    NOTIFICATIONS_SET = "notifications.set"
+    NOTIFICATIONS_DELETE = "notifications.delete"
+    NOTIFICATIONS_TEST = "notifications.test"
     MASTER_KEY_ROTATE = "master_key.rotate"
 
 

@@ -20,6 +20,7 @@ from picloud.openapi.resources.inbound import INBOUND, RUN
 from picloud.openapi.resources.kv import KV
 from picloud.openapi.resources.me import ME
 from picloud.openapi.resources.members import MEMBERS
+from picloud.openapi.resources.notifications import INSTANCE
 from picloud.openapi.resources.overview import OVERVIEW
 from picloud.openapi.resources.scripts import SCRIPTS
 from picloud.openapi.resources.secrets import SECRETS
@@ -45,6 +46,7 @@ RESOURCES: tuple[Resource, ...] = (
     SECRETS,
     EXECUTIONS,
     OVERVIEW,
+    INSTANCE,
     DELIVERIES,
     DEAD_LETTERS,
     AUDIT_EVENTS,

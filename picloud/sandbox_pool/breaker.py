@@ -34,6 +34,11 @@ class Breaker:
         record = self._records.get(key)
         return max(0.0, record.open_until - now) if record is not None else 0.0
 
+    def held_back(self) -> int:
+        """How many have been paused and not ended a run well since."""
+        with self._lock:
+            return sum(record.open_until > 0 for record in self._records.values())
+
     def survived(self, key: Key) -> None:
         if key in self._records:
             with self._lock:

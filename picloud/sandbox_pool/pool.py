@@ -93,6 +93,10 @@ class Pool:
         `handler` that can be called with `ctx` alone. Raises ExecutorGone."""
         return self._compiler.check(name, source, modules, endpoint=endpoint)
 
+    def held_back(self) -> int:
+        """How many scripts have killed their workers so often that they had to pause."""
+        return self._breaker.held_back()
+
     def close(self) -> None:
         """Ends all workers; runs in progress end as `crash`. The executor is left to its owner."""
         self._closed = True

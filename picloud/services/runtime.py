@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from picloud.crypto import MasterKey
 from picloud.domain.clock import Clock, utc_now
 from picloud.domain.parts import WHOLE, Part
+from picloud.outbound.client import Client
 from picloud.sandbox_pool.executor import Executor
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.apps.certificates import Certificates
@@ -48,6 +49,7 @@ class Runtime:
     large_bodies: LargeBodies
     certificates: Certificates
     clock: Clock = utc_now
+    outbound: Client = field(default_factory=Client)
     part: Part = WHOLE
     disk: DiskGuard = field(default_factory=lambda: DiskGuard(None, 0))
     hours: HourCache = field(default_factory=HourCache)

@@ -35,6 +35,9 @@ INSTANCE_ROUTES = {
     "api_key": ADMIN + "/api-keys/{id}",
     "apps": ADMIN + "/apps",
     "overview": ADMIN + "/overview",
+    "instance": ADMIN + "/instance",
+    "notifications": ADMIN + "/notifications",
+    "test_notifications": ADMIN + "/notifications/test",
     "audit_events": ADMIN + "/audit-events",
     "doctor": ADMIN + "/doctor",
 }

@@ -80,6 +80,11 @@ class Story:
         member = f"{self.path}/members/{user}"
         change("member", "PUT", Action.MEMBER_SET, lambda: owner.put(member, {"role": "viewer"}))
         change("member", "DELETE", Action.MEMBER_REMOVE, lambda: owner.delete(member))
+        told = {"channel": "ntfy", "url": "https://notify.invalid/topic"}
+        change("notifications", "PUT", Action.NOTIFICATIONS_SET, lambda: owner.put("/notifications", told))
+        tried = lambda: owner.post("/notifications/test", status=200)  # noqa: E731
+        change("test_notifications", "POST", Action.NOTIFICATIONS_TEST, tried)
+        change("notifications", "DELETE", Action.NOTIFICATIONS_DELETE, lambda: owner.delete("/notifications"))
         self.sessions()
         change("user", "DELETE", Action.USER_DELETE, lambda: owner.delete(f"/users/{user}"))
 

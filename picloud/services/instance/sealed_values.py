@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from picloud.models import IdempotentAnswer, InboundSecret, Secret, UserTotp
+from picloud.models import IdempotentAnswer, InboundSecret, NotificationSettings, Secret, UserTotp
+from picloud.services.instance import notifications
 from picloud.services.keyring import secrets
 from picloud.services.people import totp
 from picloud.services.requests import idempotency
@@ -24,5 +25,6 @@ SEALED_COLUMNS = (
     SealedColumn(Secret, "id", lambda row: secrets.binding(row.id, row.app_id)),
     SealedColumn(InboundSecret, "id", lambda row: email_triggers.binding(row.id, row.trigger_id)),
     SealedColumn(IdempotentAnswer, "id", lambda row: idempotency.binding(row.id)),
+    SealedColumn(NotificationSettings, "id", lambda row: notifications.BINDING),
     SealedColumn(UserTotp, "user_id", lambda row: totp.binding(row.user_id)),
 )

@@ -43,6 +43,7 @@ APP_TABS: list[tuple[str, str, Capability]] = [
 INSTANCE_TABS: list[tuple[str, str, Capability]] = [
     ("page_users", "Users", Capability.INSTANCE_MANAGE_USERS),
     ("page_keys", "API keys", Capability.SELF_MANAGE_KEYS),
+    ("page_instance", "Settings", Capability.INSTANCE_MANAGE_SETTINGS),
     ("page_audit", "Audit", Capability.SELF_READ_AUDIT),
     ("page_doctor", "Doctor", Capability.INSTANCE_READ_METRICS),
     ("page_account", "Account", Capability.SELF_MANAGE_SIGN_IN),
