@@ -39,6 +39,7 @@ FIFO = Prepared(
         WHERE epoch IS NULL AND due <= now() AND {IN_ORDER} AND $4::timestamptz <= now() AND $5::timestamptz <= now()
           AND $6::uuid IS NOT NULL AND cardinality($7::uuid[]) = cardinality($8::int[])
           AND cardinality($9::uuid[]) = cardinality($10::int[])
+          AND cardinality($11::uuid[]) = cardinality($12::text[])
         ORDER BY due, id LIMIT $1 FOR UPDATE SKIP LOCKED
     )
     {CLAIM.sql[CLAIM.sql.index("UPDATE outbox AS o") :]}

@@ -16,6 +16,16 @@ IN_ORDER = """(w.order_key IS NULL OR NOT EXISTS (
 A later one may be running already: ids are made before the commit, and by different clocks.
 """
 
+
+def _in_order(triggers: str, keys: str) -> str:
+    """The same. Those of the crowded keys that are not the first are passed over, at a fraction of its price."""
+    crowded = f"unnest({triggers}::uuid[], {keys}::text[]) AS c(trigger_id, order_key)"
+    first = "SELECT f.id FROM outbox AS f WHERE f.trigger_id = c.trigger_id AND f.order_key = c.order_key ORDER BY f.id"
+    return f"""(w.order_key IS NULL OR w.order_key <> ALL ({keys}::text[])
+        OR concat(w.trigger_id, w.order_key) <> ALL (ARRAY(SELECT concat(c.trigger_id, c.order_key) FROM {crowded}))
+        OR w.id = ANY (ARRAY(SELECT ({first} LIMIT 1) FROM {crowded}))) AND {IN_ORDER}"""  # noqa: S608
+
+
 _PRIORITIES = f"unnest('{{{','.join(str(place) for place, _ in enumerate(Priority))}}}'::smallint[]) AS p(priority)"
 _WAITS = "w.epoch IS NULL AND w.due >= $4::timestamptz AND w.due <= now()"
 
@@ -43,7 +53,8 @@ _OF_APP = f"""
     FROM scripts AS s CROSS JOIN LATERAL (
         SELECT lane.* FROM {_PRIORITIES} CROSS JOIN LATERAL (
             SELECT w.id, w.event_id, w.principal_id, w.priority, w.due FROM outbox AS w
-            WHERE w.app_id = turn.app_id AND w.script_id = s.id AND w.priority = p.priority AND {_WAITS} AND {IN_ORDER}
+            WHERE w.app_id = turn.app_id AND w.script_id = s.id AND w.priority = p.priority AND {_WAITS}
+              AND {_in_order("$11", "$12")}
             ORDER BY w.due, w.id LIMIT share.each FOR UPDATE SKIP LOCKED
         ) AS lane
         LIMIT least(share.each, (SELECT c.room FROM unnest($9::uuid[], $10::int[]) AS c(id, room) WHERE c.id = s.id))
@@ -84,7 +95,7 @@ CLAIM = Prepared(
     """,  # noqa: S608
 )
 """Room, epoch, lease in seconds; the marks below which nothing waits and nothing is held; the app whose turn was last;
-capped apps and how many of each may be claimed; the same of scripts.
+capped apps and how many of each may be claimed; the same of scripts; the crowded keys' triggers, and the keys.
 """
 
 _HELD_BY_OTHERS = """
@@ -96,12 +107,12 @@ NEXT_DUE = Prepared(
     "picloud_next_due",
     f"""
     SELECT extract(epoch FROM least(
-        (SELECT w.due FROM outbox AS w WHERE w.epoch IS NULL AND w.due >= $2::timestamptz AND {IN_ORDER}
+        (SELECT w.due FROM outbox AS w WHERE w.epoch IS NULL AND w.due >= $2::timestamptz AND {_in_order("$4", "$5")}
          ORDER BY w.due LIMIT 1),
         ({_HELD_BY_OTHERS})) - clock_timestamp())::float8
     """,  # noqa: S608
 )
-"""Epoch, marks."""
+"""Epoch, marks, crowded keys."""
 
 NEXT_DUE_BUT = Prepared(
     "picloud_next_due_but",
@@ -110,10 +121,10 @@ NEXT_DUE_BUT = Prepared(
         (SELECT min(first.due) FROM scripts AS s CROSS JOIN {_PRIORITIES} CROSS JOIN LATERAL (
              SELECT w.due FROM outbox AS w
              WHERE w.app_id = s.app_id AND w.script_id = s.id AND w.priority = p.priority AND w.epoch IS NULL
-               AND w.due >= $2::timestamptz AND {IN_ORDER}
+               AND w.due >= $2::timestamptz AND {_in_order("$4", "$5")}
              ORDER BY w.due, w.id LIMIT 1
          ) AS first
-         WHERE s.app_id <> ALL ($4::uuid[]) AND s.id <> ALL ($5::uuid[])),
+         WHERE s.app_id <> ALL ($6::uuid[]) AND s.id <> ALL ($7::uuid[])),
         ({_HELD_BY_OTHERS})) - clock_timestamp())::float8
     """,  # noqa: S608
 )

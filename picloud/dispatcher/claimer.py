@@ -16,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from picloud.dispatcher.caps import Caps, Rooms
 from picloud.dispatcher.claim import LOST, Claimed, claimed
 from picloud.dispatcher.claim_sql import CLAIM, NEXT_DUE, NEXT_DUE_BUT, RECORD_LOST
+from picloud.dispatcher.crowds import Crowds
 from picloud.dispatcher.low_water import LowWater
 from picloud.domain.ids import uuid7
 from picloud.services.array_literal import array_literal
@@ -30,13 +31,16 @@ class Claimer:
     def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.caps = Caps()
         self._lease_s = lease_s
+        self._clock = clock
         self.low_water = LowWater(lease_s, clock)
+        self.crowds = Crowds(clock)
         self._rooms = Rooms()
         self._last_app = _NOBODY
 
     def claim(self, cursor: Cursor, epoch: int, room: int) -> list[Claimed]:
         """Claim up to `room` due deliveries for `epoch`; record the attempts that other claims of them have lost."""
         self.low_water.prepare(cursor)
+        self.crowds.prepare(cursor)
         self._rooms = self.caps.rooms(cursor, self.low_water.marks[1])
         found = self._claim(cursor, epoch, room)
         if _share_was_short(found, room):
@@ -53,17 +57,18 @@ class Claimer:
         """
         full = self._rooms.full()
         if full != (_NONE, _NONE):
-            NEXT_DUE_BUT.execute(cursor, epoch, *self.low_water.marks, *full)
+            NEXT_DUE_BUT.execute(cursor, epoch, *self.low_water.marks, *self.crowds.arrays, *full)
         else:
-            NEXT_DUE.execute(cursor, epoch, *self.low_water.marks)
+            NEXT_DUE.execute(cursor, epoch, *self.low_water.marks, *self.crowds.arrays)
         row = cursor.fetchone()
         known = (None if row is None else row[0], self.low_water.doubtful_s)
         return min((seconds for seconds in known if seconds is not None), default=None)
 
     def _claim(self, cursor: Cursor, epoch: int, room: int) -> list[tuple[Claimed, int, int]]:
         """With the place in its app's share, and the size of that; by place, so that the apps take turns."""
-        marks, rooms = self.low_water.marks, self._rooms.arrays()
-        CLAIM.execute(cursor, room, epoch, self._lease_s, *marks, str(self._last_app), *rooms)
+        marks, rooms, started = self.low_water.marks, self._rooms.arrays(), self._clock()
+        CLAIM.execute(cursor, room, epoch, self._lease_s, *marks, str(self._last_app), *rooms, *self.crowds.arrays)
+        self.crowds.claimed(self._clock() - started)
         found = [self._found(epoch, row) for row in cursor.fetchall()]
         found.sort(key=lambda item: item[1])
         if found:

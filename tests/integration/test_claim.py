@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from picloud.dispatcher.claim import Claimed
 from picloud.dispatcher.claim_sql import CLAIM
+from picloud.domain.ids import uuid7
 from tests.integration.claiming import SOURCE, Hands, backlog, hands, new_app
 from tests.integration.conftest import World
 
@@ -143,9 +144,40 @@ def test_what_a_claim_reads_does_not_grow_with_the_backlog(world: World, node: H
     assert _pages(node) < few + 100
 
 
-def _pages(node: Hands) -> int:
+def test_of_a_crowded_key_the_first_is_claimed_and_then_the_next(world: World, node: Hands) -> None:
+    app_id, script_id = new_app(world)
+    backlog(world, app_id, script_id, 300, trigger_id=uuid7(), order_key="k")
+    free, its_script = new_app(world)
+    backlog(world, free, its_script, 3)
+    oldest = [str(row.id) for row in world.rows("SELECT id FROM outbox WHERE order_key = 'k' ORDER BY id LIMIT 2")]
+    node.claimer.crowds.claimed(took_s=1)
+    rows = node.claim(8)
+    assert of_apps(rows) == Counter({app_id: 1, free: 3})
+    assert oldest[0] in {row.id for row in rows}
+    assert not node.claim(8)
+    world.change("DELETE FROM outbox WHERE epoch IS NOT NULL")
+    assert (node.next_due_s() or 0) < 0
+    assert [row.id for row in node.claim(8)] == oldest[1:]
+
+
+def test_a_crowd_of_one_key_stands_in_nobodys_way(world: World, node: Hands) -> None:
+    app_id, script_id = new_app(world)
+    trigger_id = uuid7()
+    backlog(world, app_id, script_id, 5_000, trigger_id=trigger_id, order_key="k")
+    backlog(world, app_id, script_id, 20)
+    world.change(
+        "UPDATE outbox SET due = now() + interval '1 h' WHERE id = (SELECT min(id::text)::uuid FROM outbox WHERE order_key = 'k')"
+    )
+    world.change("UPDATE outbox SET due = due + interval '1 min' WHERE order_key IS NULL")
+    with world.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE outbox"))
+    assert 5 * _pages(node, f"{{{trigger_id}}}", "{k}") < _pages(node)
+
+
+def _pages(node: Hands, *crowded: str) -> int:
     """Buffers that a claim of 20 reads."""
-    arguments = (20, node.link.epoch, 30, "-infinity", "-infinity", str(UUID(int=0)), "{}", "{}", "{}", "{}")
+    keys = crowded or ("{}", "{}")
+    arguments = (20, node.link.epoch, 30, "-infinity", "-infinity", str(UUID(int=0)), "{}", "{}", "{}", "{}", *keys)
     with node.cursor() as cursor:
         cursor.execute("BEGIN")
         CLAIM.execute(cursor, *arguments)
