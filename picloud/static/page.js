@@ -45,3 +45,25 @@ document.querySelectorAll("[data-drafts]").forEach((cell) => {
 document.querySelector("form.who")?.addEventListener("submit", () => {
   Object.keys(localStorage).filter((name) => name.startsWith(DRAFT)).forEach((name) => localStorage.removeItem(name));
 });
+
+// Every form can be shown as the API call that it stands for, with what is filled in. One's own account has no key's calls.
+const calls = document.querySelector("form.who") && !/^\/(account|reauthenticate)/.test(location.pathname);
+document.querySelectorAll("main form[method=post]").forEach((form) => {
+  const buttons = form.querySelectorAll("button:not([type=button])");
+  if (!calls || !buttons.length || form.closest("td")) return;
+  const button = document.createElement("button");
+  Object.assign(button, { name: "as_curl", value: "1", className: "plain curl", formNoValidate: true, textContent: "Show as curl" });
+  const first = [...buttons].find((each) => !each.hasAttribute("formaction")) ?? buttons[0];
+  (first.closest(".row") ?? first).after(button);
+});
+document.addEventListener("submit", async (event) => {
+  if (event.submitter?.name !== "as_curl") return;
+  event.preventDefault();
+  const answer = await fetch(event.target.action, { method: "POST", body: new FormData(event.target, event.submitter) });
+  const shown = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const said = shown.getElementById("as-curl") ?? shown.querySelector("[role=alert]");
+  const dialog = document.getElementById("shown");
+  dialog.querySelector("div").replaceChildren(...(said ? [said] : []));
+  dialog.querySelectorAll("[data-copy]").forEach((copy) => { copy.hidden = !navigator.clipboard; });
+  dialog.showModal();
+});

@@ -8,6 +8,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from picloud.domain.errors import PicloudError, Unauthenticated
+from picloud.views.dashboard.curl import ShownAsCurl
 from picloud.views.dashboard.interrupted import ask_for_password, interrupted
 from picloud.views.dashboard.page import draw
 from picloud.views.dashboard.twin import REAUTHENTICATION
@@ -22,6 +23,8 @@ def tween_factory(handler: Handler, registry: Registry) -> Handler:
     def failures_tween(request: Request) -> Response:
         try:
             return handler(request)
+        except ShownAsCurl as shown:
+            return draw(request, "curl", command=shown.command)
         except Exception as exception:
             if not is_page(request):
                 raise

@@ -1,6 +1,7 @@
 """Forms bring back the tag of what they showed, so that nobody overwrites what somebody else has changed meanwhile."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, NamedTuple
 
 from pyramid.request import Request
@@ -24,6 +25,7 @@ class Difference(NamedTuple):
 def unless_changed(read: Read, change: ApiView, row: Select[Any], tag: str) -> ApiView:
     """`change`, with its `row` locked first. It raises PreconditionFailed where `read` shows another state than `tag`'s."""
 
+    @wraps(change)
     def guarded(request: Request) -> Any:
         request.db.execute(row.with_for_update(key_share=True))
         request.db.expire_all()

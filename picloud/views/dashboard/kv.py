@@ -1,5 +1,6 @@
 """What an app keeps, entry by entry."""
 
+from functools import wraps
 from typing import Any
 
 from pyramid.request import Request
@@ -50,7 +51,8 @@ def show(request: Request) -> Response:
 @page("page_kv_entry", "POST", Capability.KV_WRITE)
 def save(request: Request) -> Response:
     form = given(request, "value", "ttl_s", "if_match")
-    error = tried(request, lambda request: _put_unless_changed(request, form.get("if_match", "")), lambda: _body(form))
+    put = wraps(kv.put)(lambda request: _put_unless_changed(request, form.get("if_match", "")))
+    error = tried(request, put, lambda: _body(form))
     return _draw(request, form, error) if error else _see(request)
 
 

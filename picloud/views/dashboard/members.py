@@ -1,3 +1,4 @@
+from functools import wraps
 from typing import Any
 
 from pyramid.request import Request
@@ -21,7 +22,8 @@ def index(request: Request) -> Response:
 @page("page_members", "POST", Capability.APP_MANAGE_MEMBERS)
 def put(request: Request) -> Response:
     form = given(request, "email", "role")
-    error = tried(request, lambda request: _put(request, form.get("email", "")), {"role": form.get("role", "")})
+    put_by_email = wraps(members.put)(lambda request: _put(request, form.get("email", "")))
+    error = tried(request, put_by_email, {"role": form.get("role", "")})
     return _draw(request, form, error) if error else _see(request)
 
 

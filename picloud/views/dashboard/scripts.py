@@ -1,3 +1,4 @@
+from functools import wraps
 from typing import Any
 
 from pyramid.request import Request
@@ -52,7 +53,8 @@ def save(request: Request) -> Response:
     form = given(request, "source", "message", "if_match", "kind", "event", "activate")
     live = form.get("activate") != "no"
     body = {"source": form.get("source", ""), "message": form.get("message"), "activate": live}
-    error = tried(request, lambda request: _save_unless_changed(request, form.get("if_match", "")), body)
+    save = wraps(scripts.save)(lambda request: _save_unless_changed(request, form.get("if_match", "")))
+    error = tried(request, save, body)
     if error is not None:
         return draw_script(request, form, error)
     return see_script(request, request.matchdict["name"], None if live else newest_version(request))

@@ -10,6 +10,7 @@ from pyramid.request import Request
 from picloud.domain import strict_json
 from picloud.domain.errors import BadRequest, PicloudError, invalid
 from picloud.domain.text import storable
+from picloud.views.dashboard.curl import is_asked_for, shown_as_curl
 
 ApiView = Callable[[Request], Any]
 Body = Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None
@@ -19,8 +20,11 @@ REAUTHENTICATION = "reauthentication_required"
 def act(request: Request, view: ApiView, body: Body = None) -> Any:
     """What the API's `view` answers to `body`. The page must ask for the same capability.
 
-    The form's fields are gone afterwards. Raises what the view raises, and what a `body` that is made from a form does.
+    The form's fields are gone afterwards. Raises what the view raises, and what a `body` that is made from a form does;
+    ShownAsCurl, and does nothing, where the form asks for that. What wraps a view has to name it: `functools.wraps`.
     """
+    if is_asked_for(request):
+        raise shown_as_curl(request, view, body() if callable(body) else body)
     if body is not None:
         request.environ.setdefault("picloud.form", request.POST)
         request.body = msgspec.json.encode(body() if callable(body) else body)
