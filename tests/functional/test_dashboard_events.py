@@ -237,12 +237,12 @@ def test_what_handlers_and_senders_write_is_text_and_nothing_else(signed_in: Tes
     trigger = owner.email_trigger(slug, "greet")["id"]
     form = form_to(signed_in.get(f"/apps/{slug}/triggers/{trigger}"), "/test")
     form["subject"] = form["text"] = attack
-    delivery = form.submit(status=303).location
-    eventually(lambda: "delivered" in signed_in.get(delivery).html.h1.text)
-    run = signed_in.get(delivery).html.find(class_="timeline").a["href"]
+    sent = form.submit(status=303).location
+    eventually(lambda: "delivered" in signed_in.get(sent).html.find(id="sent").h2.text)
+    run = signed_in.get(sent).html.find(class_="timeline").a["href"]
     entries = signed_in.get(f"/apps/{slug}/kv").html.table.tbody.a["href"]
     entry = signed_in.get(entries).html.table.tbody.a["href"]
-    for path in (run, f"/apps/{slug}/executions", f"/apps/{slug}/kv", entries, entry):
+    for path in (run, sent, f"/apps/{slug}/executions", f"/apps/{slug}/kv", entries, entry):
         page = signed_in.get(path, status=200)
         assert "alert(1)" in page.html.main.text or "alert(1)" in page.html.textarea.text, path
         assert not page.html.main.find_all(["script", "img"]), path

@@ -1,17 +1,17 @@
 """What an app keeps, entry by entry."""
 
-from functools import wraps
 from typing import Any
 
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError, PreconditionFailed
 from picloud.models import KvEntry
 from picloud.views import kv
 from picloud.views.dashboard.formats import pretty
+from picloud.views.dashboard.guard import unless_changed
 from picloud.views.dashboard.limits import number
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import given, json_field, tried, without_empty
@@ -51,7 +51,7 @@ def show(request: Request) -> Response:
 @page("page_kv_entry", "POST", Capability.KV_WRITE)
 def save(request: Request) -> Response:
     form = given(request, "value", "ttl_s", "if_match")
-    put = wraps(kv.put)(lambda request: _put_unless_changed(request, form.get("if_match", "")))
+    put = unless_changed(kv.read, kv.put, _row(request), form.get("if_match", ""))
     error = tried(request, put, lambda: _body(form))
     return _draw(request, form, error) if error else _see(request)
 
@@ -62,16 +62,10 @@ def delete(request: Request) -> Response:
     return _draw(request, {}, error) if error else _see(request)
 
 
-def _put_unless_changed(request: Request, tag: str) -> Any:
-    """Raises PreconditionFailed where the entry is not any more what the page showed."""
-    path = request.matchdict
+def _row(request: Request) -> Select[Any]:
     of_app = select(KvEntry.version).where(KvEntry.app_id == request.context.app.id)
-    row = of_app.where(KvEntry.collection == path["collection"], KvEntry.key == path["key"])
-    request.db.execute(row.with_for_update(key_share=True))
-    request.db.expire_all()
-    if entity_tag(kv.read(request)) != tag:
-        raise PreconditionFailed("The entry was changed meanwhile. Yours is not saved; save again to replace theirs.")
-    return kv.put(request)
+    path = request.matchdict
+    return of_app.where(KvEntry.collection == path["collection"], KvEntry.key == path["key"])
 
 
 def _body(form: dict[str, str]) -> dict[str, Any]:
