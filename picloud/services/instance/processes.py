@@ -12,7 +12,8 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """`memory`: resident bytes of the `server`, the `executor` and its `workers`; shared pages count in each."""
+    """`memory`: resident bytes of the `server`, the `executor` and its `workers`; shared pages count in each. An executor
+    that runs apart is not ours to measure."""
 
     workers: int
     memory: dict[str, int]
@@ -27,7 +28,7 @@ def processes(executor: Executor) -> Processes:
         "executor": _resident_bytes(keepers + zygotes),
         "workers": _resident_bytes(workers),
     }
-    return Processes(len(workers), memory)
+    return Processes(executor.workers, memory)
 
 
 def _children(pid: int) -> list[int]:
