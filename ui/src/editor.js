@@ -49,6 +49,6 @@ function surroundings(area) {
   return [
     look, lintGutter(), checked(area), drafts(area),
     EditorView.cspNonce.of(document.querySelector("script[nonce]").nonce),
-    EditorView.contentAttributes.of({ "aria-label": "Source", "aria-describedby": "source-keys", autocapitalize: "off", spellcheck: "false" }),
+    EditorView.contentAttributes.of({ "aria-label": "Source", "aria-describedby": "source-keys", tabindex: "0", autocapitalize: "off", spellcheck: "false" }),
   ];
 }
