@@ -63,6 +63,10 @@ class Mail:
         """The first header of that name, in lower case: a provider puts its own before the sender's."""
         return next((value for key, value in self.headers if key.lower() == name), None)
 
+    def joined(self, name: str) -> str:
+        """All headers of that name. RFC 5322 allows one `To`; some senders write several."""
+        return ", ".join(value for key, value in self.headers if key.lower() == name)
+
 
 def as_event(mail: Mail) -> tuple[dict[str, Any], list[bytes | None]]:
     """The event's `email` part, with every key of the schema and `truncated`, and the attachments' contents."""

@@ -40,7 +40,9 @@ def test_each_tells_that_it_lives_and_has_a_bound(unit: str) -> None:
 
 def test_the_executor_is_given_nothing() -> None:
     found = lines("picloud-executor.service")
-    assert {"PrivateNetwork=yes", "IPAddressDeny=any", "RestrictAddressFamilies=AF_UNIX", "DynamicUser=yes"} <= set(found)
+    assert {"PrivateNetwork=yes", "IPAddressDeny=any", "RestrictAddressFamilies=AF_UNIX", "DynamicUser=yes"} <= set(
+        found
+    )
     assert not [line for line in found if line.startswith(("LoadCredential", "Environment", "StateDirectory"))]
 
 

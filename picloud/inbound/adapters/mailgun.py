@@ -72,8 +72,7 @@ def _mail(form: forms.Form) -> Mail:
         attachments=_attachments(form),
     )
     mail.sender = addresses.one(mail.header("from") or form.text("from") or "")
-    mail.to, mail.cc = addresses.split(mail.header("to") or ""), addresses.split(mail.header("cc") or "")
-    mail.reply_to = addresses.split(mail.header("reply-to") or "")
+    mail.to, mail.cc, mail.reply_to = (addresses.split(mail.joined(name)) for name in ("to", "cc", "reply-to"))
     mail.subject = mail.header("subject") if mail.subject is None else mail.subject
     mail.date, mail.message_id = mail.header("date"), mail.header("message-id")
     mail.in_reply_to, mail.references = mail.header("in-reply-to"), mail.header("references")

@@ -37,7 +37,7 @@ def messages(request: Request, *, signed: bool) -> list[Message]:
             if (found := _attachment(document, part))
         ],
     )
-    mail.to, mail.cc, mail.reply_to = (address_list(mail.header(name)) for name in ("to", "cc", "reply-to"))
+    mail.to, mail.cc, mail.reply_to = (address_list(mail.joined(name)) for name in ("to", "cc", "reply-to"))
     mail.date, mail.message_id = mail.header("date"), mail.header("message-id")
     mail.in_reply_to, mail.references = mail.header("in-reply-to"), mail.header("references")
     return [pack(mail, signed=signed)]
