@@ -3,7 +3,7 @@
 from webtest import TestApp
 
 from tests.functional.browsing import browser, email, form_to, said, signed_in
-from tests.functional.client import Client
+from tests.functional.client import Client, eventually
 
 __all__ = ["browser", "email", "signed_in"]
 
@@ -75,6 +75,40 @@ def test_a_draft_is_tried_out_and_shows_what_came_of_it(signed_in: TestApp, owne
     assert "no good" in failed
     assert "on the way" in failed
     assert owner.get(f"/apps/{slug}/scripts/greet")["source"] == FIRST
+
+
+def test_a_script_is_tried_out_on_an_event_that_came(signed_in: TestApp, owner: Client, app: TestApp) -> None:
+    slug = owner.new_app()
+    new_script(signed_in, slug, "greet", FIRST)
+    owner.route(slug, "GET", "/greet/{name}", "greet")
+    app.get(f"/run/{slug}/greet/ada")
+    [execution] = eventually(lambda: owner.get(f"/apps/{slug}/executions")["items"])
+    form = form_to(signed_in.get(f"/apps/{slug}/scripts/greet"), "/greet")
+    assert "GET /greet/ada" in str(form["execution"].options)
+    form["source"] = "def handler(ctx):\n    ctx.kv('seen').set('a', 1)\n    return ctx.event.http.path\n"
+    form["execution"] = execution["id"]
+    form.action += "/test"
+    tried = form.submit(status=200).html.find(attrs={"role": "status"})
+    assert "/greet/ada" in tried.text
+    assert "seen/a" in tried.find("table").text
+    assert owner.get(f"/apps/{slug}/kv")["items"] == []
+
+
+def test_a_version_waits_until_it_is_made_live(signed_in: TestApp, owner: Client) -> None:
+    slug = owner.new_app()
+    new_script(signed_in, slug, "greet", FIRST)
+    path = f"/apps/{slug}/scripts/greet"
+    form = form_to(signed_in.get(path), "/greet")
+    form["source"] = FIRST.replace("1", "2")
+    waits = form.submit("activate", status=303).follow()
+    assert waits.html.find(attrs={"data-state": "saved"})
+    assert "'n': 2" in form_to(waits, "/greet")["source"].value
+    assert "'n': 1" in form_to(signed_in.get(path), "/greet")["source"].value
+    assert "saved" in signed_in.get(f"/apps/{slug}/scripts").html.table.text
+    form_to(waits, "/versions/2/activate").submit(status=303)
+    assert signed_in.get(path).html.find(attrs={"data-state": "live"})
+    assert "'n': 2" in owner.get(path)["source"]
+    signed_in.get(f"{path}?version=9", status=404)
 
 
 def test_an_event_that_is_no_json_is_said_beside_the_form(signed_in: TestApp, owner: Client) -> None:
