@@ -51,10 +51,11 @@ const calls = document.querySelector("form.who") && !/^\/(account|reauthenticate
 document.querySelectorAll("main form[method=post]").forEach((form) => {
   const buttons = form.querySelectorAll("button:not([type=button])");
   if (!calls || !buttons.length || form.closest("td")) return;
+  document.querySelectorAll("[data-sample-call]").forEach((sample) => { sample.hidden = true; });
   const button = document.createElement("button");
   Object.assign(button, { name: "as_curl", value: "1", className: "plain curl", formNoValidate: true, textContent: "Show as curl" });
   const first = [...buttons].find((each) => !each.hasAttribute("formaction")) ?? buttons[0];
-  (first.closest(".row") ?? first).after(button);
+  first.parentElement.matches(".row") ? first.parentElement.append(button) : first.after(button);
 });
 document.addEventListener("submit", async (event) => {
   if (event.submitter?.name !== "as_curl") return;
