@@ -15,7 +15,10 @@ from picloud.services.instance import disk
 from picloud.services.instance.disk import DiskGuard
 from picloud.settings import Settings
 from tests.functional.bench import Bench
+from tests.functional.browsing import browser, email, form_to, signed_in
 from tests.functional.client import Client, eventually
+
+__all__ = ["browser", "email", "signed_in"]
 
 MIB = 1024 * 1024
 NEVER_FREE = 2**62
@@ -67,9 +70,23 @@ def test_what_stores_little_or_makes_room_goes_on(full: Client, bench: Bench) ->
     full.delete(f"{app}/kv/things/one")
 
 
-def test_readyz_and_the_pages_say_so(full: Client, owner: Client) -> None:
+def test_readyz_says_so(full: Client) -> None:
     answer = full.app.get("/readyz", status=503)
     assert [reason for reason in answer.json["reasons"] if reason.startswith("disk: ")]
+
+
+def test_every_page_says_so_and_an_upload_there_is_refused_too(
+    signed_in: TestApp, process: Process, bench: Bench, tmp_path: Path
+) -> None:
+    made_of = replace(process.runtime, disk=DiskGuard(tmp_path, NEVER_FREE))
+    full = TestApp(make_app(made_of), extra_environ=signed_in.extra_environ, cookiejar=signed_in.cookiejar)
+    for path in ("/", "/apps", "/account"):
+        assert "nearly full" in full.get(path).html.find(class_="gaps").text
+        assert signed_in.get(path).html.find(class_="gaps") is None
+    form = form_to(full.get(f"/apps/{bench.slug}/new-script"), "/new-script")
+    form["name"], form["source"] = "more", "def handler(ctx):\n    return 1\n"
+    assert "reserve" in form.submit(status="*").text
+    assert bench.owner.get(f"/apps/{bench.slug}/scripts")["items"] == []
 
 
 def test_deliveries_that_wait_go_on(full: Client, bench: Bench) -> None:
