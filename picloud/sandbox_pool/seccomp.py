@@ -46,7 +46,7 @@ _REFUSE = 0x00050000 | errno.EPERM
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _NUMBER_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16
 _X32_BIT = 0x40000000
-_SET_MODE_FILTER = 1
+_SET_MODE_FILTER, _ACTION_AVAILABLE = 1, 2
 
 Step = tuple[int, int, int, int]
 """One instruction: code, jump if true, jump if false, operand."""
@@ -116,13 +116,15 @@ class _Program(ctypes.Structure):
 
 
 class Filter:
-    """The filter, built once and installed by each worker. Raises OSError where the machine isn't known."""
+    """The filter, built once and installed by each worker. Raises OSError where the machine is not known or the
+    kernel has no seccomp."""
 
     def __init__(self) -> None:
+        libc.syscall("seccomp", _ACTION_AVAILABLE, 0, ctypes.byref(ctypes.c_uint32(_KILL_PROCESS)))
         code = program(os.uname().machine)
         self._program = _Program(len(code) // 8, code)
         self._pointer: Any = ctypes.byref(self._program)
 
     def install(self) -> None:
-        """For good, for the calling thread. Raises OSError where the kernel has no seccomp."""
+        """For good, for the calling thread. Raises OSError."""
         libc.syscall("seccomp", _SET_MODE_FILTER, 0, self._pointer)
