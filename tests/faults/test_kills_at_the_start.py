@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.functional.client import eventually
-from tests.functional.serving import Child, Serving
+from tests.functional.serving import READY_S, Child, Serving
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(400), pytest.mark.xdist_group("faults")]
 
 STARTS = 6
 """The self-test takes a fifth of a second; not each kill hits it."""
@@ -26,7 +26,8 @@ def test_handlers_run_although_the_first_worker_is_killed(tmp_path: Path) -> Non
         for _ in range(STARTS):
             serving.start()
             eventually(first_worker).kill()
-            eventually(serving.is_ready, 10)
+            eventually(serving.is_ready, READY_S)
             serving.stop()
+        assert "not confined" not in serving.log
     finally:
         serving.end()
