@@ -19,6 +19,7 @@ PARTITIONED: Mapping[str, str] = {
 }
 """The tables, and the column that tells the day."""
 DAYS_AHEAD = 7
+_LOCK_KEY = 0x70696461
 
 # A day that was detached and not dropped yet is found as well, by its name.
 _DAYS = text(r"""
@@ -61,7 +62,11 @@ def days_of(connection: Connection, table: str) -> Sequence[Day]:
 
 
 def ensure_partitions(connection: Connection) -> None:
-    """Create the partitions of today and the days ahead that are missing and have no row in the default yet."""
+    """Create the partitions of today and the days ahead that are missing and have no row in the default yet.
+
+    One process at a time: those that start together would make the same.
+    """
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})"))
     first = today(connection)
     for table, column in PARTITIONED.items():
         for day in (first + timedelta(days=n) for n in range(DAYS_AHEAD + 1)):

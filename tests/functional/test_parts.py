@@ -171,3 +171,15 @@ def test_a_second_manager_does_no_harm(cluster: Cluster, parts: Parts, tmp_path:
         assert len(parts.owner.get(f"/apps/{app}/executions")["items"]) == 1
     finally:
         second.end()
+
+
+def test_parts_that_start_together_on_a_new_database_all_start(cluster: Cluster, tmp_path: Path) -> None:
+    parts = Parts(tmp_path, cluster)
+    try:
+        for part in parts.all:
+            part.start()
+        for part in parts.all:
+            part.wait_until_ready()
+    finally:
+        for part in parts.all:
+            part.end()
