@@ -23,13 +23,16 @@ def ensure_user() -> Done:
 
 
 def ensure_folder(path: Path, mode: int, owner: str) -> Done:
-    """Raises BoxError where something else stands there."""
+    """With what is in it, where it is another's. Raises BoxError where something else stands there."""
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         raise BoxError(f"{path} should be a folder. Move away what stands there.")
     made = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
+    foreign = path.stat().st_uid != pwd.getpwnam(owner).pw_uid
+    if foreign:
+        run("chown", "--recursive", "--no-dereference", f"{owner}:{owner}", str(path))
     changed = ensure_mode(path, mode, owner)
-    return Done(made or changed, f"{path} ({owner}, {mode:04o})")
+    return Done(made or foreign or changed, f"{path} ({owner}, {mode:04o})")
 
 
 def ensure_mode(path: Path, mode: int, owner: str) -> bool:

@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from picloud.box.files import ensure_content
@@ -11,6 +12,8 @@ from picloud.box.step import Done
 ETC = Path("/etc/picloud")
 FILE = ETC / "picloud.env"
 MASTER_KEY = ETC / "master.key"
+MODE = 0o640
+"""Root's, and for the service to read: a database URL may hold a password."""
 HEAD = "# Settings of this PiCloud: NAME=value, a line each. All of them: docs/reference/settings.md\n"
 
 
@@ -24,14 +27,25 @@ def read(path: Path = FILE) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def ensure(wanted: Mapping[str, str], gid: int) -> Done:
-    """Settings that are there stay as they are; what is wanted and missing is added at the end."""
-    missing = {name: value for name, value in wanted.items() if name not in read()}
+def ensure(kept: Mapping[str, str], chosen: Mapping[str, str], gid: int) -> Done:
+    """`kept`: added where they are missing, else as they are. `chosen`: as given now."""
+    found = read()
+    wanted = {name: value for name, value in kept.items() if name not in found}
+    wanted |= {name: value for name, value in chosen.items() if found.get(name) != value}
     before = FILE.read_text() if FILE.exists() else HEAD
-    content = before + "".join(f"{name}={value}\n" for name, value in missing.items())
-    changed = ensure_content(FILE, content, 0o640)
-    os.chown(FILE, 0, gid)
-    return Done(changed, f"{FILE}: {', '.join(sorted(missing)) or 'nothing to add'}")
+    content = _without(before, wanted) + "".join(f"{name}={value}\n" for name, value in wanted.items())
+    changed = ensure_content(FILE, content, MODE)
+    status = FILE.stat()
+    if (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) != (0, gid, MODE):
+        os.chown(FILE, 0, gid)
+        FILE.chmod(MODE)
+        changed = True
+    return Done(changed, f"{FILE}: {', '.join(sorted(wanted)) or 'nothing to add'}")
+
+
+def _without(content: str, names: Iterable[str]) -> str:
+    taken = tuple(f"{name}=" for name in names)
+    return "".join(line for line in content.splitlines(keepends=True) if not line.startswith(taken))
 
 
 def new_password() -> str:

@@ -12,6 +12,8 @@ from picloud.box.step import BoxError, Done
 FOLDER = Path("/etc/systemd/system")
 PACKAGED_PROGRAM = "/opt/picloud/bin/picloud"
 SERVICE, SOCKET, TIMER = "picloud.service", "picloud.socket", "picloud-backup.timer"
+PARTS = ("picloud-executor.service", "picloud-manager.service", "picloud-orchestrator.service")
+"""In the place of SERVICE, where somebody has chosen so."""
 
 
 def program() -> Path:
@@ -42,7 +44,10 @@ def ensure_units() -> Done:
 
 
 def ensure_started() -> Done:
-    """Enabled, and restarted where something changed. systemd waits until it is ready."""
+    """Enabled and restarted: the one service, or the parts where they run. systemd waits until they are ready."""
+    if parts := [unit for unit in PARTS if _is_active(unit)]:
+        run("systemctl", "restart", *parts)
+        return Done(False, f"{', '.join(parts)} are active")
     active = _is_active(SERVICE)
     if not _is_active(SOCKET):
         run("systemctl", "stop", SERVICE)  # it may listen there itself
@@ -63,9 +68,9 @@ def are_installed() -> bool:
 def remove() -> list[Path]:
     """Stop the units and remove their files. Those that went."""
     found = sorted(FOLDER.glob("picloud*"))
-    for unit in (SERVICE, SOCKET, TIMER):
-        if (FOLDER / unit).exists():
-            run("systemctl", "disable", "--quiet", "--now", unit)
+    units = [path.name for path in found if path.suffix in (".service", ".socket", ".timer")]
+    if units:
+        run("systemctl", "disable", "--quiet", "--now", *units)
     for path in found:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     run("systemctl", "daemon-reload")

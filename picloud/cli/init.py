@@ -80,11 +80,12 @@ def _ensure_settings(domain: str | None) -> Done:
     wanted = {
         "PICLOUD_DATA_DIR": str(account.HOME),
         "PICLOUD_MASTER_KEY_FILE": str(environment.MASTER_KEY),
-        **({"PICLOUD_PUBLIC_URL": f"https://{domain}", "PICLOUD_TRUSTED_PROXIES": LOOPBACK} if domain else {}),
+        **({"PICLOUD_TRUSTED_PROXIES": LOOPBACK} if domain else {}),
     }
+    chosen = {"PICLOUD_PUBLIC_URL": f"https://{domain}"} if domain else {}
     if not environment.read() and system_postgres.is_running():
         wanted["PICLOUD_DATABASE_URL"] = system_postgres.url_for(environment.new_password())
-    done = environment.ensure(wanted, pwd.getpwnam(account.USER).pw_gid)
+    done = environment.ensure(wanted, chosen, pwd.getpwnam(account.USER).pw_gid)
     url = environment.read().get("PICLOUD_DATABASE_URL", "")
     if "@127.0.0.1:5432/" in url and system_postgres.is_running():
         made = system_postgres.ensure_database(url)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.box.admin import COUNTS, DOMAIN, LATER, PICLOUD, PING, SECRET, Admin
 from tests.box.machine import Machine, base_folder, build_wheels, missing_programs
-
-DOMAIN = "box.test"
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +33,26 @@ def box(machine: Machine) -> Machine:
     """PiCloud is installed, by the commands of the README."""
     machine.run("python3", "-m", "venv", "/opt/picloud")
     machine.run("/opt/picloud/bin/pip", "install", "--quiet", "--no-index", "--find-links", "/wheels", "picloud")
-    machine.run("/opt/picloud/bin/picloud", "init", "--non-interactive", "--domain", DOMAIN, "--local-certificates")
+    machine.run(PICLOUD, "init", "--non-interactive", "--domain", DOMAIN, "--local-certificates")
     return machine
+
+
+@pytest.fixture(scope="session")
+def admin(box: Machine) -> Admin:
+    admin = Admin(box)
+    admin.call("POST", "/apps", {"slug": "shop", "name": "Shop"})
+    for name, source in (("count", COUNTS), ("ping", PING), ("later", LATER)):
+        admin.call("POST", "/apps/shop/scripts", {"name": name, "kind": "endpoint", "source": source})
+    admin.call("POST", "/apps/shop/routes", {"method": "GET", "path": "/ping", "script": "ping", "access": "public"})
+    admin.call("POST", "/apps/shop/routes", {"method": "GET", "path": "/later", "script": "later", "access": "public"})
+    admin.call("POST", "/apps/shop/triggers/queue", {"script": "later", "queue": "jobs"})
+    return admin
+
+
+@pytest.fixture(scope="session")
+def inbound_url(admin: Admin) -> str:
+    trigger = admin.call("POST", "/apps/shop/triggers/email", {"script": "count", "inbound_secret": SECRET})
+    return f"https://{DOMAIN}/api/v1/email-inbound/{trigger['app_id']}/{trigger['id']}"
 
 
 def _without_network(folder: Path) -> None:

@@ -1,0 +1,70 @@
+"""`picloud init` again on a box: it repairs what is broken, and leaves alone what is not. `picloud doctor` there."""
+
+import json
+import re
+
+import pytest
+
+from tests.box.admin import DOMAIN, PICLOUD, Admin, delivered
+from tests.box.machine import Machine
+
+pytestmark = [pytest.mark.box, pytest.mark.timeout(600), pytest.mark.xdist_group("box")]
+
+
+def init(box: Machine, domain: str = DOMAIN) -> list[str]:
+    """The steps that changed something."""
+    said = box.run(PICLOUD, "init", "--non-interactive", "--domain", domain, "--local-certificates")
+    return re.findall(r"^\+ ([a-z ]+?)  ", said, re.MULTILINE)
+
+
+def test_a_second_run_changes_nothing(box: Machine) -> None:
+    assert init(box) == []
+
+
+def test_modes_and_files_are_mended(box: Machine) -> None:
+    modes = {"/var/lib/picloud": "700", "/etc/picloud/master.key": "600", "/etc/picloud/picloud.env": "640"}
+    box.run("chmod", "666", *modes)
+    box.run("rm", "/etc/systemd/system/picloud.service", "/etc/systemd/system/caddy.service.d/picloud.conf")
+    assert init(box) == ["data", "master key", "database", "units", "caddy"]
+    assert {path: box.run("stat", "-c", "%a", path) for path in modes} == modes
+    assert init(box) == []
+
+
+def test_a_user_that_is_gone_is_made_again_with_what_it_had(admin: Admin) -> None:
+    box, before = admin.machine, delivered(admin)
+    box.run("systemctl", "stop", "picloud.socket", "picloud.service")
+    number = box.run("id", "-u", "picloud")
+    box.run("userdel", "picloud")
+    box.run("useradd", "--system", "--uid", number, "somebody")
+    assert init(box) == ["user", "data", "database", "service"]
+    assert box.run("find", "/var/lib/picloud", "!", "-user", "picloud") == ""
+    assert delivered(admin) == before
+
+
+def test_another_domain_is_taken_over(box: Machine) -> None:
+    assert init(box, "shop.test") == ["database", "caddy"]
+    assert "PICLOUD_PUBLIC_URL=https://shop.test\n" in box.run("cat", "/etc/picloud/picloud.env") + "\n"
+    assert init(box) == ["database", "caddy"]
+
+
+def test_only_root_may(box: Machine) -> None:
+    assert "run it as root" in box.run("runuser", "-u", "nobody", "--", PICLOUD, "init", check=False)
+
+
+def test_doctor_says_of_each_thing_how_it_is(admin: Admin) -> None:
+    said = admin.machine.run(PICLOUD, "doctor").splitlines()
+    assert all(re.match(r"[✓!] \S.{26} \S", line) for line in said), said
+    found = json.loads(admin.machine.run(PICLOUD, "doctor", "--json"))
+    assert [line[2:].split("  ")[0] for line in said] == [item["name"] for item in found]
+    served = admin.call("GET", "/doctor")["items"]
+    assert {item["name"] for item in served} == {item["name"] for item in found}
+    assert not [item for item in served if item["state"] == "broken"]
+
+
+def test_doctor_names_what_mends(admin: Admin) -> None:
+    box = admin.machine
+    box.run("chmod", "644", "/etc/picloud/master.key")
+    said = box.run(PICLOUD, "doctor", check=False)
+    [line] = [line for line in said.splitlines() if line.startswith("✗")]
+    box.run("sh", "-c", line.partition("→ ")[2])
+    assert "✗" not in box.run(PICLOUD, "doctor")
