@@ -36,6 +36,8 @@ class Action(StrEnum):
     SCRIPT_ACTIVATE = "script.activate"
     SCRIPT_UPDATE = "script.update"
     SCRIPT_DELETE = "script.delete"
+    SAMPLE_CREATE = "script_sample.create"
+    SAMPLE_DELETE = "script_sample.delete"
     ROUTE_CREATE = "route.create"
     ROUTE_UPDATE = "route.update"
     ROUTE_DELETE = "route.delete"

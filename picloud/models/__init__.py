@@ -23,6 +23,7 @@ from picloud.models.outbox import Outbox
 from picloud.models.queue_trigger import QueueTriggerDetails
 from picloud.models.route import Route
 from picloud.models.script import Script, ScriptVersion
+from picloud.models.script_sample import ScriptSample
 from picloud.models.secret import Secret
 from picloud.models.setup_link import SetupLink
 from picloud.models.sign_in_attempt import SignInAttempts
@@ -62,6 +63,7 @@ __all__ = [
     "QueueTriggerDetails",
     "Route",
     "Script",
+    "ScriptSample",
     "ScriptVersion",
     "Secret",
     "SetupLink",

@@ -65,3 +65,4 @@ class Execution(Base):
     logs: Mapped[Json]
     error: Mapped[Json | None]
     trace_id: Mapped[UUID]
+    host_calls: Mapped[Json | None]

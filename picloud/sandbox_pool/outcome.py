@@ -64,11 +64,21 @@ class LogEntry(TypedDict):
     at_ms: int
 
 
+class HostCall(TypedDict):
+    """A call through `ctx`. `target`: what it was about; `took_ms`: until its answer; `ok`: it did not fail."""
+
+    verb: str
+    target: str
+    at_ms: int
+    took_ms: float
+    ok: bool
+
+
 @dataclass(slots=True)
 class Outcome:
     """`result` is JSON as it can be stored (None where the run failed or the answer was bytes). `response` is there for
     events of kind `http` alone. `memory_peak_bytes` is how far the worker's address space grew over an empty worker;
-    where a reused worker stayed under its own earlier peak, its present size, which is a lower bound.
+    where a reused worker stayed under its own earlier peak, its present size, which is a lower bound. `host_calls`: the first.
     """
 
     status: Status
@@ -81,3 +91,4 @@ class Outcome:
     wall_ms: float = 0.0
     cpu_ms: float = 0.0
     memory_peak_bytes: int = 0
+    host_calls: list[HostCall] = field(default_factory=list)

@@ -56,4 +56,5 @@ def read(request: Request) -> dict[str, Any]:
         "event": executions.event(execution),
         "result": execution.result,
         "logs": execution.logs,
+        "host_calls": execution.host_calls or [],
     }

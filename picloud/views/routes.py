@@ -52,6 +52,8 @@ APP_ROUTES = {
     "check_script": APP + "/check-script",
     "versions": APP + "/scripts/{name}/versions",
     "test_script": APP + "/scripts/{name}/test",
+    "script_samples": APP + "/scripts/{name}/samples",
+    "script_sample": APP + "/scripts/{name}/samples/{id}",
     "activate": APP + "/scripts/{name}/versions/{number}/activate",
     "app_routes": APP + "/routes",
     "app_route_match": APP + "/routes/match",

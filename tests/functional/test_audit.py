@@ -127,6 +127,15 @@ class Story:
         change("activate", "POST", Action.SCRIPT_ACTIVATE, lambda: owner.post(first, status=200))
         limits = {"limits": {"cpu_ms": 100}}
         change("script", "PATCH", Action.SCRIPT_UPDATE, lambda: owner.patch(f"{path}/scripts/target", limits))
+        sample = {"name": "a", "event": {"kind": "manual"}}
+        kept = change(
+            "script_samples",
+            "POST",
+            Action.SAMPLE_CREATE,
+            lambda: owner.post(f"{path}/scripts/target/samples", sample),
+        )
+        forgotten = f"{path}/scripts/target/samples/{kept['id']}"
+        change("script_sample", "DELETE", Action.SAMPLE_DELETE, lambda: owner.delete(forgotten))
         owner.script(self.slug, "spare", ENDPOINT)
         change("script", "DELETE", Action.SCRIPT_DELETE, lambda: owner.delete(f"{path}/scripts/spare"))
         route = {"method": "GET", "path": "/x", "script": "target"}

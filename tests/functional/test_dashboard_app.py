@@ -174,7 +174,10 @@ def test_settings_are_changed_and_the_app_deleted(signed_in: TestApp, owner: Cli
     assert (app["name"], app["limits"]) == ("Renamed", {"wall_ms": 900})
     assert app["http_allow"] == ["api.example.com", "other.example.com"]
     form["wall_ms"] = "1"
-    assert "wall_ms" in said(form.submit(status=422))
+    refused = form.submit(status=422)
+    assert "wall_ms" in said(refused)
+    assert form_to(refused, "/settings")["wall_ms"].value == "1"
+    assert "Default 3000; in effect 900" in refused.html.find(id="wall_ms-help").text
     form_to(signed_in.get(f"/apps/{slug}/settings"), f"/apps/{slug}/delete").submit(status=303)
     owner.get(f"/apps/{slug}", status=404)
 

@@ -48,12 +48,25 @@ class Execution(msgspec.Struct):
     trace_id: UUID
 
 
+class MadeCall(msgspec.Struct):
+    """A call through `ctx`. `target`: key, queue, secret's name, or method and host; `took_ms`: until its answer; `ok`: it
+    did not fail. `at_ms` counts from when a worker was asked for."""
+
+    verb: str
+    target: str
+    at_ms: int
+    took_ms: float
+    ok: bool
+
+
 class FullExecution(Execution):
-    """The execution with what went in and came out. `event` is null when it is older than what is kept."""
+    """The execution with what went in and came out. `event` is null when it is older than what is kept. `host_calls`: the
+    first 50."""
 
     event: Any
     result: Any
     logs: list[LogEntry]
+    host_calls: list[MadeCall]
 
 
 _FILTER = (

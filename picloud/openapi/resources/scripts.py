@@ -6,6 +6,7 @@ from picloud.domain.kinds import ScriptKind
 from picloud.openapi.operation import LIMIT, PAGE, Moment, Operation, Query, Resource, page
 from picloud.openapi.resources.limits import EffectiveLimits, Limits
 from picloud.openapi.resources.script_checks import CHECK_SCRIPT
+from picloud.openapi.resources.script_samples import SCRIPT_SAMPLES
 from picloud.openapi.resources.script_tests import TEST_SCRIPT
 from picloud.views.scripts import NewScript, NewVersion, ScriptChange
 
@@ -120,5 +121,6 @@ SCRIPTS = Resource(
         ),
         CHECK_SCRIPT,
         TEST_SCRIPT,
+        *SCRIPT_SAMPLES,
     ),
 )

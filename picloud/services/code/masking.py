@@ -13,12 +13,14 @@ MASK = "***"
 
 
 def mask(outcome: Outcome, secrets: Collection[str]) -> None:
-    """In logs, error, stored result and reason. What an HTTP caller is answered is the handler's own affair."""
+    """In logs, host calls, error, stored result and reason. What an HTTP caller is answered is the handler's own affair."""
     if not secrets:
         return
     for entry in outcome.logs:
         fields = masked(entry["fields"], secrets)
         entry["message"], entry["fields"] = masked(entry["message"], secrets), fields if fields != MASK else {}
+    for call in outcome.host_calls:
+        call["target"] = masked(call["target"], secrets)
     if outcome.error is not None:
         outcome.error = ErrorInfo(**masked(asdict(outcome.error), secrets))
     if outcome.control is not None:

@@ -16,6 +16,7 @@ from picloud.sandbox_pool.limits import Limits
 from picloud.sandbox_pool.outcome import Outcome
 from picloud.sandbox_pool.pool import Pool
 from picloud.services.code.app_code import AppCode
+from picloud.services.code.call_log import CallLog
 from picloud.services.code.limits import instance_limits, narrowed
 from picloud.settings import Settings
 
@@ -81,7 +82,9 @@ class Runner:
         if host is not None:
             host.bound(limits.wall_ms / 1000)
         started_at = datetime.now(UTC)
-        outcome = self._pool.run_below(job, host) if wait_s is None else self._pool.run(job, host, wait_s=wait_s)
+        calls = CallLog(host) if host is not None else None
+        outcome = self._pool.run_below(job, calls) if wait_s is None else self._pool.run(job, calls, wait_s=wait_s)
+        outcome.host_calls = calls.calls if calls else []
         return RunResult(uuid7(), app.app_id, script_id, script.name, script.version, started_at, outcome)
 
 

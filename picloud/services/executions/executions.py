@@ -91,7 +91,7 @@ class ExecutionService:
 
 def without_bodies() -> list[ORMOption]:
     """Options of a query that leaves off what went in and came out."""
-    return [defer(Execution.event), defer(Execution.result), defer(Execution.logs)]
+    return [defer(Execution.event), defer(Execution.result), defer(Execution.logs), defer(Execution.host_calls)]
 
 
 def event_shape(event: Event) -> dict[str, Any]:

@@ -48,6 +48,7 @@ _COLUMNS = {
     "logs": "json",
     "error": "json",
     "trace_id": "uuid",
+    "host_calls": "json",
 }
 _ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_COLUMNS.values(), 1))
 _INSERT = Prepared(
@@ -84,10 +85,11 @@ class ExecutionRow:
     logs: str
     error: str | None
     trace_id: AnyId
+    host_calls: str | None = None
 
     def size_bytes(self) -> int:
         """What the row weighs while it waits to be written, about."""
-        return 1024 + sum(len(part or "") for part in (self.event, self.result, self.logs, self.error))
+        return 1024 + sum(len(part or "") for part in (self.event, self.result, self.logs, self.error, self.host_calls))
 
 
 def execution_row(
@@ -129,6 +131,7 @@ def execution_row(
         logs=_encode(outcome.logs).decode(),
         error=_encode(outcome.error).decode() if outcome.error else None,
         trace_id=trace_id,
+        host_calls=_encode(outcome.host_calls).decode() if outcome.host_calls else None,
     )
 
 

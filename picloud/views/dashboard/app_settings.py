@@ -28,7 +28,7 @@ def change(request: Request) -> Response:
             "limits": limits.limits_of(form),
         },
     )
-    return _draw(request, error) if error else see(request, "page_settings", app=request.context.app.slug)
+    return _draw(request, error, form) if error else see(request, "page_settings", app=request.context.app.slug)
 
 
 @page("page_delete_app", "POST", Capability.APP_DELETE)
@@ -37,6 +37,10 @@ def delete(request: Request) -> Response:
     return _draw(request, error) if error else see(request, "page_apps")
 
 
-def _draw(request: Request, error: PicloudError | None = None) -> Response:
-    values = {"it": apps.read(request), "names": limits.NAMES, "error": error}
+def _draw(request: Request, error: PicloudError | None = None, form: dict[str, str] | None = None) -> Response:
+    """With what was filled in, where that was refused."""
+    it = apps.read(request)
+    saved = {"name": it["name"], "isolation": it["isolation"], "http_allow": "\n".join(it["http_allow"])} | it["limits"]
+    shown = dict.fromkeys(saved, "") | form if form else saved
+    values = {"it": it, "form": shown, "names": limits.NAMES, "error": error}
     return draw(request, "settings", error.status if error else 200, **values)

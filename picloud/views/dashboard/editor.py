@@ -11,7 +11,7 @@ from picloud.domain.errors import NotFound, PicloudError, PreconditionFailed
 from picloud.domain.kinds import EventKind
 from picloud.models import ScriptVersion
 from picloud.services.executions.executions import ExecutionService
-from picloud.views import scripts
+from picloud.views import script_samples, scripts
 from picloud.views.api import query_as, query_text
 from picloud.views.dashboard import limits
 from picloud.views.dashboard.formats import pretty
@@ -29,10 +29,14 @@ def see_script(request: Request, name: str, version: int | None = None) -> Respo
 
 
 def opened(request: Request) -> dict[str, str]:
-    """What the address asks for beside the script itself: `?version=` to go on from, an `?execution=` to try out with.
+    """What the address asks for beside the script itself: `?version=` to go on from, an `?execution=` or a `?sample=` to try
+    out with.
     Raises NotFound."""
     wanted, number = query_text(request, "execution"), query_as(request, "version", int)
     found = {} if number is None else {"source": source_of(request, scripts.read(request)["id"], number)}
+    if (sample_id := query_text(request, "sample")) is not None:
+        sample = script_samples.service(request).get(ids.parse(sample_id))
+        return found | {"kind": sample.kind, "event": pretty(sample.event)}
     if wanted is None:
         return found
     return found | event_of(request, wanted)
@@ -75,6 +79,7 @@ def draw_script(request: Request, form: dict[str, str], error: PicloudError | No
         "theirs": changes(script["source"], source) if isinstance(error, PreconditionFailed) else [],
         "kinds": list(EventKind),
         "recent": recent_events(request) if request.has_permission(Capability.LOG_READ) else {},
+        "samples": script_samples.index(request)["items"] if request.has_permission(Capability.SCRIPT_WRITE) else [],
         "outcome": None,
         "limits": limits.NAMES,
     }

@@ -38,6 +38,8 @@ APP_PAGES = {
     "page_scripts": APP + "/scripts",
     "page_new_script": APP + "/new-script",
     "page_script": APP + "/scripts/{name}",
+    "page_samples": APP + "/scripts/{name}/samples",
+    "page_delete_sample": APP + "/scripts/{name}/samples/{id}/delete",
     "page_test_script": APP + "/scripts/{name}/test",
     "page_delete_script": APP + "/scripts/{name}/delete",
     "page_script_limits": APP + "/scripts/{name}/limits",
