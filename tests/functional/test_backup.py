@@ -12,6 +12,7 @@ from tests.functional.serving import Serving
 pytestmark = [pytest.mark.xdist_group("backup"), pytest.mark.timeout(180)]
 
 READS_SECRET = "def handler(ctx):\n    return ctx.secrets['TOKEN']\n"
+LATER = "def handler(ctx):\n    ctx.queue('jobs').send(ctx.event.http.query['n'], delay_s=3600)\n"
 STORE = "/apps/box/kv/notes"
 
 
@@ -24,6 +25,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         owner.post("/apps", {"slug": "box", "name": "Box"})
         owner.script("box", "tell", READS_SECRET)
         owner.route("box", "GET", "/tell", "tell")
+        owner.script("box", "later", LATER)
+        owner.route("box", "GET", "/later", "later")
+        owner.post("/apps/box/triggers/queue", {"script": "tell", "queue": "jobs"})
         owner.put("/apps/box/secrets/TOKEN", {"value": "opens-only-with-the-key"})
         yield server
     finally:
@@ -32,13 +36,14 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 @pytest.fixture(scope="module")
 def backup(source: Serving, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """The file, and how many notes were acknowledged before it was begun. Writes go on all the while."""
+    """The file, and how many notes and messages were acknowledged before it was begun. Writes go on all the while."""
     written, over = 0, threading.Event()
 
     def write() -> None:
         nonlocal written
         while not over.is_set():
             source.owner.put(f"{STORE}/{written}", {"value": written})
+            assert source.request(f"/run/box/later?n={written}").status_int == 204
             written += 1
 
     writer = threading.Thread(target=write)
@@ -74,6 +79,9 @@ def test_everything_committed_before_it_is_there_again(
     assert wiped.request("/run/box/tell").text == "opens-only-with-the-key"
     kept = wiped.owner.get("/apps/box/kv")["items"]
     assert [item["entries"] >= acknowledged for item in kept] == [True]
+    waiting = wiped.owner.get("/apps/box/deliveries?limit=200")["items"]
+    messages = {wiped.owner.get(f"/apps/box/deliveries/{item['id']}")["event"]["queue"]["payload"] for item in waiting}
+    assert messages >= {str(n) for n in range(acknowledged)}
 
 
 def test_it_is_verified_beside_the_serving_database(backup: tuple[Path, int], source: Serving) -> None:
