@@ -24,7 +24,8 @@ def handler(ctx):
     for attachment in ctx.event.email.attachments:
         content = attachment.content
         same = attachment["content"] == content
-        found.append([attachment.filename, attachment.size, None if content is None else hashlib.sha256(content).hexdigest(), same])
+        digest = None if content is None else hashlib.sha256(content).hexdigest()
+        found.append([attachment.filename, attachment.size, digest, same])
     return found
 """
 THIEF = """
