@@ -166,6 +166,8 @@ class Executor:
     def _make_sure(self) -> None:
         self._running_child()
         self.layers()
+        if self._is_unknown():
+            raise ChildGone("it was replaced while it was tried out")
 
     def _is_unknown(self) -> bool:
         """Whether somebody else may have changed what confines workers, since it was tried out."""

@@ -47,7 +47,9 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         refused = self.request.error
         kind = _REFUSALS.get(refused.code, errors.BadRequest)
         detail = "" if kind is errors.Unavailable else str(refused.body)
-        self.channel.server.refused(self.request.path, kind(detail), self.request.content_length)
+        # Where not even the request line could be read there is no path.
+        path = getattr(self.request, "path", "")
+        self.channel.server.refused(path, kind(detail), self.request.content_length)
         request_id = str(uuid7())
         response = problem_response(kind(detail), request_id)
         response.headers["X-Request-Id"] = request_id

@@ -187,6 +187,8 @@ def test_an_executor_that_comes_back_without_its_confinement_gets_no_event(path:
     with pool_on(connect()) as pool:
         with serving(path):
             assert runner(pool)(FINE).status is Status.ok
+            confined = [child.pid for child in descendants(os.getpid())]
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in confined))
         with serving(path, "open_zygote"), pytest.raises(ExecutorGone, match="can't be confined"):
             runner(pool)(FINE)
 

@@ -17,7 +17,7 @@ _SIZE = text("SELECT pg_database_size(current_database())")
 @dataclass(frozen=True, slots=True)
 class Box:
     """Sizes in bytes. `memory_*` and `disk_*`: the machine's; `resident_*`: PiCloud's own, where shared pages count in
-    each. `workers` of at most `workers_max` live."""
+    each. `workers`: those that live, spares included; `workers_max` runs go on at once at most."""
 
     memory_available_bytes: int
     memory_total_bytes: int
