@@ -127,7 +127,8 @@ def page(server: Serving, folder: Path) -> str:
 
 
 def test_make_serve_is_what_is_run_here() -> None:
-    make = subprocess.run(["make", "--no-print-directory", "-n", "serve"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    dry_run = ["make", "--no-print-directory", "-n", "serve"]
+    make = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert make.splitlines()[-1].strip() == "exec .venv/bin/picloud serve --sample"
     assert "make serve" in blocks("sh")[0]
 
