@@ -36,10 +36,12 @@ function comforts(form) {
   const save = () => { form.requestSubmit(); return true; };
   return [
     lineNumbers(), foldGutter(), highlightSpecialChars(), history(), drawSelection(), dropCursor(),
-    highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), autocompletion(),
+    highlightActiveLine(), highlightActiveLineGutter(), highlightSelectionMatches(), autocompletion({ defaultKeymap: false }),
     keymap.of([
+      // Escape lets go of Tab even while completions are looked for, whose own Escape would hide it from the editor.
+      { key: "Escape", run: (view) => { view.setTabFocusMode(2000); return false; } },
       { key: "Mod-s", run: save, preventDefault: true },
-      ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...completionKeymap,
+      ...completionKeymap, ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap,
       ...lintKeymap, indentWithTab,
     ]),
   ];
