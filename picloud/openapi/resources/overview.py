@@ -66,8 +66,8 @@ class FirstSteps(msgspec.Struct):
 
 
 class BoxFigures(msgspec.Struct):
-    """`memory_*` and `disk_*`: the machine's; `resident_*`: PiCloud's own, where shared pages count in each. `workers` of
-    at most `workers_max` live."""
+    """`memory_*` and `disk_*`: the machine's; `resident_*`: PiCloud's own, where shared pages count in each. `workers`:
+    those that live, spares included; at most `workers_max` runs go on at once."""
 
     memory_available_bytes: int
     memory_total_bytes: int
