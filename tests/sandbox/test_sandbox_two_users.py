@@ -76,6 +76,7 @@ def path(python: str, tmp_path: Path) -> Iterator[Path]:
         listening.bind(str(path))
         os.chown(path, 0, GROUP)
         path.chmod(0o660)
+        listening.listen()  # as systemd does it: who connects early waits, and is not refused
         server = subprocess.Popen(
             [python, "-c", SERVE, str(listening.fileno())],
             user=EXECUTOR,
