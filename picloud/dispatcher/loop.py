@@ -32,6 +32,8 @@ ANNOUNCE_S = 0.25
 """Other nodes hear of new deliveries at most once in so long."""
 CRON_S = 1.0
 """While there is work, it is looked for new cron triggers at most once in so long."""
+CRON_AGAIN_S = 10.0
+"""After a failure: deliveries don't wait for events that can't be written, as on a full disk."""
 RETURN_S = 1.5
 """After a restart of the server every node gets so long to take its epoch's lock again."""
 GRACE_S = 0.5
@@ -99,7 +101,8 @@ class Loop:
                 if not self._link.is_open:
                     self._connect()
                 self._turn()
-                self._pause_s = FIRST_PAUSE_S
+                self._went_well()
+                self._sleep()
             except Exception as error:
                 self._pause_after(error)
         self._neighbours.close()
@@ -150,7 +153,11 @@ class Loop:
         if self._timers.went_off(Timer.ANNOUNCE, now):
             self._link.announce()
             self._announced_at = now
-        self._sleep()
+
+    def _went_well(self) -> None:
+        if self._pause_s != FIRST_PAUSE_S:
+            self._pause_s = FIRST_PAUSE_S
+            self._feed.database(away=False)
 
     def _hear(self, now: float) -> None:
         """Take in what has happened since the last turn."""
@@ -319,8 +326,16 @@ class Loop:
                 log.warning("the database is away", exc_info=error)
         else:
             log.error("the dispatcher failed; it tries again", exc_info=error)
+        self._look_again(time.monotonic())
         self._wait(time.monotonic() + self._pause_s, self._stopped)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    def _look_again(self, now: float) -> None:
+        """Whatever look it was that failed, its timer has gone off: make them all again."""
+        self._hungry = True
+        self._timers.set_earlier(Timer.RECOVER, now + GRACE_S)
+        self._timers.set_earlier(Timer.ANNOUNCE, now)
+        self._look_at_crons(now + CRON_AGAIN_S)
 
     def _wait(self, until: float | None, *sources: Wakeup | Link | Connection) -> None:
         poll = select.poll()

@@ -1,5 +1,6 @@
 """Schedules: fired once, in time, by their policies."""
 
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from webtest import TestApp
 
+from picloud.dispatcher import loop
 from picloud.process import Process
 from picloud.services.sessions import wake_dispatcher
 from tests.functional.client import Client, eventually
@@ -20,6 +22,17 @@ def bench(owner: Client, app: TestApp) -> Bench:
     bench = Bench(owner, app)
     bench.script("tick", COUNT)
     return bench
+
+
+# Sequences go on although their transaction is undone: so many events were refused.
+FULL_DISK = """
+    CREATE SEQUENCE refused;
+    CREATE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN
+        PERFORM nextval('refused'); RAISE 'No space left on device' USING ERRCODE = 'disk_full';
+    END $$ LANGUAGE plpgsql;
+    CREATE TRIGGER full_disk BEFORE INSERT ON outbox EXECUTE FUNCTION full_disk()
+"""
+ROOM = "DROP FUNCTION IF EXISTS full_disk CASCADE; DROP SEQUENCE IF EXISTS refused"
 
 
 def due_since(process: Process, trigger: Any, seconds: float) -> None:
@@ -94,3 +107,35 @@ def test_overlap(bench: Bench, process: Process, overlap: str, runs: int) -> Non
     eventually(lambda: bench.value("n") == runs)
     states = {item["state"] for item in bench.owner.get(f"/apps/{bench.slug}/deliveries")["items"]}
     assert states == {"delivered"}
+
+
+@pytest.fixture
+def full_disk(process: Process) -> Iterator[Callable[[], None]]:
+    """The database can't take another delivery, until it is called."""
+
+    def room() -> None:
+        with process.engine.begin() as connection:
+            connection.execute(text(ROOM))
+
+    with process.engine.begin() as connection:
+        connection.execute(text(FULL_DISK))
+    yield room
+    room()
+
+
+def test_a_time_that_could_not_be_written_down_is_fired_when_there_is_room_again(
+    bench: Bench, process: Process, full_disk: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody wakes the dispatcher for it."""
+    monkeypatch.setattr(loop, "CRON_AGAIN_S", 0.1)
+    trigger = bench.trigger("cron", script="tick", schedule="@yearly")
+    due_since(process, trigger, 2)
+
+    def refused() -> bool:
+        with process.engine.connect() as connection:
+            return connection.execute(text("SELECT is_called AND last_value > 1 FROM refused")).scalar_one()
+
+    eventually(refused)
+    full_disk()
+    eventually(lambda: bench.executions("cron"))
+    assert bench.value("n") == 1
