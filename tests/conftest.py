@@ -4,12 +4,19 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, text
 
 from picloud.models.engine import make_engine
 from picloud.models.schema import migrate
 from picloud.postgres.binaries import find_bindir
 from picloud.postgres.cluster import Cluster
+
+# A slow machine is no failure. The same examples each time, but with `--hypothesis-profile=random`.
+_EXAMPLES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+settings.register_profile("random", _EXAMPLES)
+settings.register_profile("same", _EXAMPLES, derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

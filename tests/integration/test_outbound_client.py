@@ -177,7 +177,6 @@ def drip(piece: bytes) -> Script:
     [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
     ids=["status", "header", "body", "chunk"],
 )
-@pytest.mark.timeout(30)
 def test_a_server_that_drips_gains_nothing(start: bytes) -> None:
     def script(request: Received, conn: socket.socket) -> None:
         conn.sendall(start)
@@ -188,7 +187,6 @@ def test_a_server_that_drips_gains_nothing(start: bytes) -> None:
     assert failed.value.type == "TimeoutError"
 
 
-@pytest.mark.timeout(30)
 def test_redirects_share_the_time() -> None:
     def script(request: Received, conn: socket.socket) -> None:
         time.sleep(0.1)
@@ -199,7 +197,6 @@ def test_redirects_share_the_time() -> None:
     assert failed.value.type == "TimeoutError"
 
 
-@pytest.mark.timeout(30)
 def test_a_server_that_does_not_read_gains_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -210,7 +207,6 @@ def test_a_server_that_does_not_read_gains_nothing() -> None:
     assert failed.value.type == "TimeoutError"
 
 
-@pytest.mark.timeout(30)
 def test_the_instances_limit_and_the_runs_end_are_above_what_the_handler_asks_for() -> None:
     with serving(drip(b"0")) as server:
         with pytest.raises(OutboundFailed):

@@ -19,7 +19,6 @@ BINDIR = find_bindir(os.environ)
 NOBODY = 65534
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes the user")
-pytestmark = pytest.mark.timeout(120)
 
 
 def works(cluster: Cluster) -> bool:

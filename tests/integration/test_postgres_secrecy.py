@@ -12,8 +12,6 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from picloud.postgres import Cluster, find_bindir
 from picloud.postgres import pidfile as pidfiles
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
