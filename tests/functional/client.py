@@ -9,6 +9,7 @@ from typing import Any
 from webtest import TestApp
 
 from tests.functional.conformance import check_conforms
+from tests.pace import PATIENCE
 
 _numbers = itertools.count(1)
 
@@ -86,7 +87,7 @@ def check_problem(response: Any) -> None:
 
 def eventually(find: Callable[[], Any], timeout_s: float = 20.0) -> Any:
     """What `find` gives as soon as it is true."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while not (found := find()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)

@@ -18,6 +18,7 @@ from picloud.services.people.users import UserService
 from picloud.settings import Settings
 from tests.functional.bench import Bench
 from tests.functional.client import Client, unique
+from tests.pace import PATIENCE, UNCONFINED
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +28,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         trigger_max_attempts=3,
         trigger_backoff_base_s=0.05,
         trigger_backoff_cap_s=0.2,
-        handler_cpu_ms=500,
-        handler_wall_ms=3_000,
+        handler_cpu_ms=int(500 * PATIENCE),
+        handler_wall_ms=int(3_000 * PATIENCE),
         handler_output_bytes=64 * 1024,
         sandbox_workers=2,
+        sandbox_i_accept_unconfined_handlers=UNCONFINED,
     )
 
 

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.functional.client import Client
+from tests.pace import PATIENCE, UNCONFINED
 
 PROGRAM = str(Path(sys.executable).with_name("picloud"))
 OWNER = "owner@example.com"
-READY_S = 60.0
-REQUEST_S = 30.0
-EXIT_S = 40.0
+READY_S = 60.0 * PATIENCE
+REQUEST_S = 30.0 * PATIENCE
+EXIT_S = 40.0 * PATIENCE
 _POLL_S = 0.02
 _PR_SET_CHILD_SUBREAPER = 36
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -293,7 +294,8 @@ class Serving:
     def environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PICLOUD_")}
         bindir = os.environ.get("PICLOUD_PG_BINDIR")
-        return kept | ({"PICLOUD_PG_BINDIR": bindir} if bindir else {}) | self._environ
+        unconfined = {"PICLOUD_SANDBOX_I_ACCEPT_UNCONFINED_HANDLERS": "true"} if UNCONFINED else {}
+        return kept | ({"PICLOUD_PG_BINDIR": bindir} if bindir else {}) | unconfined | self._environ
 
 
 def free_port() -> int:

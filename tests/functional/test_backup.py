@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.functional.serving import Serving
+from tests.pace import PATIENCE
 
-pytestmark = [pytest.mark.xdist_group("backup"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.xdist_group("backup"), pytest.mark.timeout(180 * PATIENCE)]
 
 READS_SECRET = "def handler(ctx):\n    return ctx.secrets['TOKEN']\n"
 LATER = "def handler(ctx):\n    ctx.queue('jobs').send(ctx.event.http.query['n'], delay_s=3600)\n"

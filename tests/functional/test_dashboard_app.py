@@ -15,6 +15,7 @@ from picloud.process import Process
 from picloud.services.people.users import UserService
 from tests.functional.browsing import PASSWORD, browser, email, form_to, said, signed_in
 from tests.functional.client import Client, unique
+from tests.pace import PATIENCE
 
 __all__ = ["browser", "email", "signed_in"]
 
@@ -177,7 +178,7 @@ def test_settings_are_changed_and_the_app_deleted(signed_in: TestApp, owner: Cli
     refused = form.submit(status=422)
     assert "wall_ms" in said(refused)
     assert form_to(refused, "/settings")["wall_ms"].value == "1"
-    assert "Default 3000; in effect 900" in refused.html.find(id="wall_ms-help").text
+    assert f"Default {3_000 * PATIENCE:.0f}; in effect 900" in refused.html.find(id="wall_ms-help").text
     form_to(signed_in.get(f"/apps/{slug}/settings"), f"/apps/{slug}/delete").submit(status=303)
     owner.get(f"/apps/{slug}", status=404)
 

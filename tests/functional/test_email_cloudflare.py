@@ -9,6 +9,7 @@ import pytest
 
 from picloud.inbound.signatures import verify
 from tests.functional.test_email_mail_pipe import SECRET, Receiver, receiver  # noqa: F401
+from tests.pace import PATIENCE
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "email-cloudflare.md"
 NODE = shutil.which("node")
@@ -42,7 +43,7 @@ def test_the_worker_signs_and_throws(receiver: Receiver, tmp_path: Path, status:
     (tmp_path / "worker.mjs").write_text(code[1])
     (tmp_path / "drive.mjs").write_text(DRIVE)
     command = [str(NODE), str(tmp_path / "drive.mjs"), receiver.url, SECRET]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60 * PATIENCE, check=False)
     assert (done.stdout.strip(), done.returncode) == (said, 0), done.stderr
     [(headers, body)] = receiver.came
     assert body.startswith(

@@ -13,6 +13,7 @@ import pytest
 from picloud.cli.mail_pipe import EX_DATAERR, EX_OK, EX_TEMPFAIL
 from picloud.inbound.signatures import verify
 from tests.functional.serving import free_port
+from tests.pace import PATIENCE
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 MAIL = b"From MAILER-DAEMON Sun Nov 22 10:00:00 2026\nFrom: ada@example.com\nSubject: Hi\n\nHello\n"
@@ -55,7 +56,7 @@ def receiver() -> Iterator[Receiver]:
 
 def pipe(*argv: str, mail: bytes = MAIL, **environ: str) -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-c", RUN, *argv]
-    return subprocess.run(command, input=mail, env=environ, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, input=mail, env=environ, capture_output=True, timeout=60 * PATIENCE, check=False)
 
 
 def config(folder: Path, url: str, mode: int = 0o600) -> str:

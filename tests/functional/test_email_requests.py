@@ -15,6 +15,7 @@ from picloud.services.email.inbound_requests import SHOWN
 from picloud.settings import Settings
 from tests.functional.client import Client
 from tests.functional.test_email_inbound import SECRET, Inbox, mail, post
+from tests.pace import PATIENCE
 
 
 def requests_of(inbox: Inbox) -> Any:
@@ -163,7 +164,7 @@ def test_what_the_web_server_itself_refuses_is_shown_too(
     with ExitStack() as stack:
         listening = listen("127.0.0.1:0")
         start_web(process.runtime, listening, stack)
-        with socket.create_connection(listening.getsockname()[:2], timeout=20) as connection:
+        with socket.create_connection(listening.getsockname()[:2], timeout=20 * PATIENCE) as connection:
             size = settings.http_max_body_bytes + 1
             head = f"POST {inbox.path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\nExpect: 100-continue\r\n\r\n"
             connection.sendall(head.encode())

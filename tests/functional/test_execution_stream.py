@@ -13,6 +13,7 @@ from picloud.postgres import Cluster, find_bindir
 from tests.functional.client import ADMIN, check_problem, eventually, unique
 from tests.functional.event_stream import EventStream, ServerSent, streaming
 from tests.functional.serving import Serving
+from tests.pace import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("execution_stream")
 
@@ -23,7 +24,7 @@ def handler(ctx):
     return "yes"
 """
 SEATS = 12
-FREED_S = 10.0
+FREED_S = 10.0 * PATIENCE
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pytest
 from picloud.cli.listening import inherited, listen
 from tests.functional.client import eventually
 from tests.functional.serving import PROGRAM, Serving
+from tests.pace import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("listening")
 
@@ -26,7 +27,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=30 * PATIENCE)
         self._path = path
 
     def connect(self) -> None:
@@ -46,7 +47,7 @@ def test_systemd_s_socket_is_taken_and_requests_wait_in_it_over_a_restart(tmp_pa
         environ = server.environ()
         assert command[4] == PROGRAM
         for _ in range(2):
-            waiting = http.client.HTTPConnection(*held.getsockname(), timeout=60)
+            waiting = http.client.HTTPConnection(*held.getsockname(), timeout=60 * PATIENCE)
             waiting.request("GET", "/healthz")  # nobody serves yet
             process = subprocess.Popen(command, env=environ, pass_fds=[held.fileno()], stdout=subprocess.DEVNULL)
             try:

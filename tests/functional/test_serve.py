@@ -19,6 +19,7 @@ import pytest
 
 from tests.functional.client import Client, eventually, unique
 from tests.functional.serving import OWNER, Serving, children, descendants, orphans
+from tests.pace import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("serve")
 
@@ -74,7 +75,9 @@ def with_curl(served: Serving, command: str) -> tuple[int, Any]:
     home = served.data_dir.parent
     (home / ".curlrc").write_text('write-out = "\\n%{http_code}"\nsilent\n')
     environ = served.environ() | {"CURL_HOME": str(home)}
-    said = subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run(
+        ["bash", "-c", command], env=environ, capture_output=True, text=True, timeout=60 * PATIENCE, check=True
+    )
     body, _, status = said.stdout.rpartition("\n")
     return int(status), json.loads(body)
 
@@ -90,7 +93,7 @@ def with_urllib(served: Serving, command: str) -> tuple[int, Any]:
             body = next(given).encode()
         else:
             url = part
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30 * PATIENCE) as answer:
         return answer.status, json.load(answer)
 
 
@@ -197,7 +200,7 @@ def test_secrets_are_in_no_log_and_with_no_child(served: Serving) -> None:
     ids=["request line", "header name", "oversized headers", "content length", "transfer encoding", "oversized body"],
 )
 def test_what_the_web_server_itself_refuses_is_a_problem(served: Serving, request_head: bytes, status: int) -> None:
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=10 * PATIENCE) as connection:
         connection.sendall(request_head)
         with connection.makefile("rb") as stream:
             assert stream.readline().split()[1] == str(status).encode()

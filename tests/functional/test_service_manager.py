@@ -9,9 +9,10 @@ import pytest
 
 from picloud.cli.service_manager import ServiceManager
 from tests.functional.serving import Serving
+from tests.pace import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("service_manager")
-PATIENCE_S = 60
+PATIENCE_S = 60 * PATIENCE
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from picloud.domain.kinds import AppRole, InstanceRole
 from picloud.process import Process
 from tests.functional.client import Client, unique
 from tests.functional.conftest import make_key
+from tests.pace import PATIENCE
 
 USERS = st.sampled_from(["ada", "bob"])
 PATHS = {
@@ -111,7 +112,7 @@ class Tenancy(RuleBasedStateMachine):
             assert bool(person.client.get(f"/audit-events?app={slug}&limit=1")["items"]) == (slug in administered)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 * PATIENCE)
 def test_nobody_sees_another_app_s_data(owner: Client, app: TestApp, process: Process) -> None:
     machine = type("Machine", (Tenancy,), {"owner": owner, "app": app, "process": process})
     bounds = settings(

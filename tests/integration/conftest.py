@@ -34,15 +34,16 @@ from picloud.services.runs.sync_runs import SyncRuns
 from picloud.services.sessions import session_factory
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
+from tests.pace import PATIENCE, UNCONFINED
 
-PATIENCE_S = 60.0
+PATIENCE_S = 60.0 * PATIENCE
 QUICK = RetryPolicy(max_attempts=3, backoff_base_s=0.01, backoff_cap_s=0.02, timeout_s=10)
 TABLES = "apps, users, outbox, dead_letters, events, executions, scripts"
 
 
 @pytest.fixture(scope="session")
 def executor() -> Iterator[Executor]:
-    executor = Executor()
+    executor = Executor(accept_unconfined=UNCONFINED)
     yield executor
     executor.close()
 
@@ -215,7 +216,9 @@ class World:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, sandbox_workers=2, sandbox_wait_s=20, handler_cpu_ms=2_000)
+    return Settings(
+        data_dir=tmp_path, sandbox_workers=2, sandbox_wait_s=20 * PATIENCE, handler_cpu_ms=int(2_000 * PATIENCE)
+    )
 
 
 @pytest.fixture(scope="session")
