@@ -11,7 +11,7 @@ from picloud.postgres import database, files, initdb, leftover, pidfile
 from picloud.postgres.account import check_programs, server_account
 from picloud.postgres.binaries import major_version
 from picloud.postgres.copied import may_mount, reachable_bindir
-from picloud.postgres.errors import PostgresError
+from picloud.postgres.errors import PostgresError, start_error
 from picloud.postgres.layout import Layout
 from picloud.postgres.lock import OwnerLock
 from picloud.postgres.programs import Programs
@@ -84,8 +84,8 @@ class Cluster:
             self._drop_server()
             if first:
                 self.stop()
-            if isinstance(error, OSError):
-                raise PostgresError(f"PostgreSQL can't be started in {self._layout.data_dir}: {error}") from error
+            if told := start_error(error, self._layout.data_dir):
+                raise told from error
             raise
 
     def stop(self) -> None:

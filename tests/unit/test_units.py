@@ -33,7 +33,7 @@ def test_exposure(unit: str, most: float) -> None:
 @pytest.mark.parametrize("unit", EXPOSURE)
 def test_each_tells_that_it_lives_and_has_a_bound(unit: str) -> None:
     found = lines(unit)
-    assert {"Type=notify", "WatchdogSec=60", "Restart=always"} <= set(found)
+    assert {"Type=notify", "WatchdogSec=60", "Restart=always", "StartLimitIntervalSec=0"} <= set(found)
     assert any(line.startswith("MemoryMax=") for line in found)
     assert not any(line.startswith("MemoryHigh=") for line in found)
 
