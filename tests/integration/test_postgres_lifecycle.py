@@ -17,10 +17,11 @@ from sqlalchemy.exc import OperationalError
 from picloud.postgres import Cluster, PostgresError, find_bindir
 from picloud.postgres import pidfile as pidfiles
 from picloud.postgres import process as processes
+from tests.pace import PATIENCE
 
 BINDIR = find_bindir(os.environ)
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
-DEATH_S = 20  # far above what it takes: only a failure waits that long
+DEATH_S = 20 * PATIENCE  # far above what it takes: only a failure waits that long
 
 pytestmark = pytest.mark.timeout(120)
 
