@@ -207,7 +207,7 @@ try:
 except PermissionError as error:
     return [str(error)]
 except OSError as error:
-    return "OSError"
+    return [repr(error)]
 """,
     )
     [off] = bench.call("it", "http://api.example.com/")
