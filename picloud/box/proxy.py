@@ -1,10 +1,14 @@
 """Caddy in front, where it is installed and a domain was given."""
 
+import re
 import shutil
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from picloud.box import units
 from picloud.box.files import ensure_content
+from picloud.box.layout import Layout
 from picloud.box.programs import run
 from picloud.box.step import BoxError, Done
 
@@ -12,6 +16,45 @@ CONFIG = Path("/etc/caddy/Caddyfile")
 DROP_IN = Path("/etc/systemd/system/caddy.service.d/picloud.conf")
 OURS = "# PiCloud behind Caddy"
 DISTRIBUTED = "# The Caddyfile is an easy way to configure your Caddy web server."
+_LOCAL = "local_certs"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`local_certificates`: for a name that the internet doesn't know; Caddy is its own authority then."""
+
+    domain: str
+    local_certificates: bool
+
+    @property
+    def address(self) -> str:
+        return f"https://{self.domain}"
+
+
+def is_installed() -> bool:
+    return shutil.which("caddy") is not None
+
+
+def present() -> Site | None:
+    """As an earlier run has set it up."""
+    said = DROP_IN.read_text() if DROP_IN.exists() else ""
+    found = re.search(r"\bPICLOUD_DOMAIN=(\S+)", said)
+    return Site(found[1], _LOCAL in said) if found else None
+
+
+def ensure_proxy(site: Site, layout: Layout) -> Done:
+    """A Caddyfile that somebody else wrote is left alone: BoxError is raised."""
+    before = CONFIG.read_text() if CONFIG.exists() else ""
+    if before.strip() and not before.startswith((OURS, DISTRIBUTED)):
+        raise BoxError(f"{CONFIG} is somebody's own. Add to it what {resources.files('picloud_etc') / 'caddy'} shows.")
+    content = (resources.files("picloud_etc") / "caddy" / "Caddyfile").read_text()
+    changed = ensure_content(CONFIG, content)
+    changed |= ensure_content(DROP_IN, f"[Service]\nEnvironment={' '.join(_environment(site, layout))}\n")
+    if changed:
+        run("systemctl", "daemon-reload")
+        run("systemctl", "enable", "--quiet", "caddy")
+        units.start("restart", "caddy")
+    return Done(changed, site.address)
 
 
 def remove() -> list[Path]:
@@ -27,26 +70,11 @@ def remove() -> list[Path]:
     return found
 
 
-def is_installed() -> bool:
-    return shutil.which("caddy") is not None
-
-
-def ensure_proxy(domain: str, *, local_certificates: bool) -> Done:
-    """`local_certificates`: for a name that the internet doesn't know; Caddy is its own authority then.
-
-    A Caddyfile that somebody else wrote is left alone: BoxError is raised.
-    """
-    before = CONFIG.read_text() if CONFIG.exists() else ""
-    if before.strip() and not before.startswith((OURS, DISTRIBUTED)):
-        raise BoxError(f"{CONFIG} is somebody's own. Add to it what {resources.files('picloud_etc') / 'caddy'} shows.")
-    options = "local_certs" if local_certificates else ""
-    content = (resources.files("picloud_etc") / "caddy" / "Caddyfile").read_text()
-    changed = ensure_content(CONFIG, content)
-    changed |= ensure_content(
-        DROP_IN, f"[Service]\nEnvironment=PICLOUD_DOMAIN={domain} PICLOUD_CADDY_OPTIONS={options}\n"
+def _environment(site: Site, layout: Layout) -> tuple[str, ...]:
+    """What the Caddyfile has in braces."""
+    return (
+        f"PICLOUD_DOMAIN={site.domain}",
+        f"PICLOUD_CADDY_OPTIONS={_LOCAL if site.local_certificates else ''}",
+        f"PICLOUD_MANAGER={layout.manager.path}",
+        f"PICLOUD_ORCHESTRATOR={layout.orchestrator.path}",
     )
-    if changed:
-        run("systemctl", "daemon-reload")
-        run("systemctl", "enable", "--quiet", "caddy")
-        run("systemctl", "restart", "caddy")
-    return Done(changed, f"https://{domain}")

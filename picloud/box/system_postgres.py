@@ -8,6 +8,9 @@ from picloud.box.step import BoxError
 
 SOCKET = Path("/run/postgresql/.s.PGSQL.5432")
 NAME = "picloud"
+_PLACE = "@127.0.0.1:5432/"
+# As the embedded one. A cluster made without a locale, as on a minimal Debian, would have SQL_ASCII.
+_FORM = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
 
 
 def is_running() -> bool:
@@ -15,7 +18,12 @@ def is_running() -> bool:
 
 
 def url_for(password: str) -> str:
-    return f"postgresql://{NAME}:{quote(password)}@127.0.0.1:5432/{NAME}"
+    return f"postgresql://{NAME}:{quote(password)}{_PLACE}{NAME}"
+
+
+def is_ours(url: str) -> bool:
+    """Whether `url_for` may have made it."""
+    return url.startswith(f"postgresql://{NAME}:") and url.endswith(_PLACE + NAME)
 
 
 def ensure_database(url: str) -> bool:
@@ -29,9 +37,15 @@ def ensure_database(url: str) -> bool:
     verb = "CREATE" if made else "ALTER"
     _sql(f"{verb} ROLE {NAME} LOGIN CREATEDB PASSWORD '{password}'")
     if not _sql("SELECT 1 FROM pg_database WHERE datname = 'picloud'"):
-        _sql(f"CREATE DATABASE {NAME} OWNER {NAME}")
+        _sql(f"CREATE DATABASE {NAME} OWNER {NAME} {_FORM}")
         made = True
     return made
+
+
+def remove_database() -> None:
+    """The database and the role."""
+    _sql(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
+    _sql(f"DROP ROLE IF EXISTS {NAME}")
 
 
 def _sql(statement: str) -> str:

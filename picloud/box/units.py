@@ -5,15 +5,15 @@ import sys
 from importlib import resources
 from pathlib import Path
 
+from picloud.box import sockets
 from picloud.box.files import ensure_content
+from picloud.box.layout import PARTS, WHOLE, Layout, present
 from picloud.box.programs import run
 from picloud.box.step import BoxError, Done
 
-FOLDER = Path("/etc/systemd/system")
+FOLDER = sockets.FOLDER
 PACKAGED_PROGRAM = "/opt/picloud/bin/picloud"
-SERVICE, SOCKET, TIMER = "picloud.service", "picloud.socket", "picloud-backup.timer"
-PARTS = ("picloud-executor.service", "picloud-manager.service", "picloud-orchestrator.service")
-"""In the place of SERVICE, where somebody has chosen so."""
+TIMER = "picloud-backup.timer"
 
 
 def program() -> Path:
@@ -33,36 +33,58 @@ def ensure_units() -> Done:
     where = program()
     if any(not parent.stat().st_mode & 0o001 for parent in where.resolve().parents):
         raise BoxError(f"{where} lies in a folder that only root may enter. Install PiCloud under /opt/picloud.")
-    written = [
-        file.name
-        for file in (resources.files("picloud_etc") / "systemd").iterdir()
-        if _ensure_unit(file.name, file.read_text())
-    ]
+    written = [name for name, content in _packaged().items() if ensure_content(FOLDER / name, content)]
     if written:
         run("systemctl", "daemon-reload")
     return Done(bool(written), ", ".join(sorted(written)) or f"{FOLDER}/picloud*")
 
 
-def ensure_started() -> Done:
-    """Enabled and restarted: the one service, or the parts where they run. systemd waits until they are ready."""
-    if parts := [unit for unit in PARTS if _is_active(unit)]:
-        run("systemctl", "restart", *parts)
-        return Done(False, f"{', '.join(parts)} are active")
-    active = _is_active(SERVICE)
-    if not _is_active(SOCKET):
-        run("systemctl", "stop", SERVICE)  # it may listen there itself
-    run("systemctl", "enable", "--quiet", SERVICE, SOCKET, TIMER)
-    run("systemctl", "start", SOCKET, TIMER)
+def ensure_started(layout: Layout, *, proxied: bool) -> Done:
+    """Its units are enabled and restarted, the other layout's are not. systemd waits until they are ready."""
+    changed = _end(WHOLE if layout is PARTS else PARTS)
+    changed |= any(not _is_active(unit) for unit in layout.services)
+    for web in layout.webs:
+        if not _is_active(web.socket) or not sockets.is_right(web, proxied=proxied):
+            run("systemctl", "stop", web.service)  # it may listen there itself
+            start("restart", web.socket)
+            changed = True
+    run("systemctl", "enable", "--quiet", *layout.services, *layout.sockets, TIMER)
+    run("systemctl", "start", *layout.sockets, TIMER)
+    restart(layout)
+    return Done(changed, f"{', '.join(layout.services)}: active, and start with the machine")
+
+
+def restart(layout: Layout) -> None:
+    """The services, with the code and the settings that are there now. Raises BoxError where one does not start."""
+    for service in layout.services:
+        start("restart", service)
+
+
+def start(verb: str, unit: str) -> None:
+    """`systemctl start` or another verb. Raises BoxError with the end of the unit's log."""
     try:
-        run("systemctl", "restart", SERVICE)
+        run("systemctl", verb, unit)
     except BoxError as error:
-        said = run("journalctl", "--unit", SERVICE, "--lines", "5", "--output", "cat", "--no-pager")
+        said = run("journalctl", "--unit", unit, "--lines", "5", "--output", "cat", "--no-pager")
         raise BoxError(f"{error} Its log ends: {said}") from error
-    return Done(not active, f"{SERVICE} is active, and starts with the machine")
+
+
+def state(unit: str) -> tuple[str, bool]:
+    """systemd's word for how it is, and whether it starts with the machine."""
+    lines = run("systemctl", "show", "-p", "ActiveState", "-p", "UnitFileState", unit).splitlines()
+    found = dict(line.split("=", 1) for line in lines)
+    return found["ActiveState"], found["UnitFileState"] == "enabled"
 
 
 def are_installed() -> bool:
-    return (FOLDER / SERVICE).exists()
+    return (FOLDER / WHOLE.services[0]).exists()
+
+
+def are_outdated() -> bool:
+    """Whether this version brings other units than those that are installed."""
+    return any(
+        (FOLDER / name).read_text() != content for name, content in _packaged().items() if (FOLDER / name).exists()
+    )
 
 
 def remove() -> list[Path]:
@@ -77,9 +99,19 @@ def remove() -> list[Path]:
     return found
 
 
+def _end(layout: Layout) -> bool:
+    """Whether it was there. Sockets first: a request would start their service again."""
+    running = any(_is_active(unit) for unit in (*layout.sockets, *layout.services))
+    if running or present() is layout:
+        run("systemctl", "disable", "--quiet", "--now", *layout.sockets, *layout.services)
+    return running
+
+
 def _is_active(unit: str) -> bool:
-    return run("systemctl", "show", "-p", "ActiveState", "--value", unit) == "active"
+    return state(unit)[0] == "active"
 
 
-def _ensure_unit(name: str, content: str) -> bool:
-    return ensure_content(FOLDER / name, content.replace(PACKAGED_PROGRAM, str(program())))
+def _packaged() -> dict[str, str]:
+    """The units of this version by their file names."""
+    files = (resources.files("picloud_etc") / "systemd").iterdir()
+    return {file.name: file.read_text().replace(PACKAGED_PROGRAM, str(program())) for file in files}

@@ -60,7 +60,7 @@ def _queue(connection: Connection) -> Iterator[Finding]:
     row = connection.execute(_QUEUE).one()
     said = f"{row.waiting} waiting, the oldest for {max(row.age_s, 0):.0f} s"
     late = row.age_s > QUEUE_AGE_WARNING_S
-    yield warning("queue", said, "systemctl status picloud") if late else ok("queue", said)
+    yield warning("queue", said, "systemctl status 'picloud*'") if late else ok("queue", said)
     dead = connection.execute(_DEAD).scalar_one()
     if dead:
         yield warning("dead letters", f"{dead} wait for a decision", "replay or discard them: …/dead-letters")

@@ -9,9 +9,9 @@ from picloud.sandbox_pool.layers import Layer
 REMEDIES = {
     "namespaces": "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000",
     "memory control group": "sed -i '$ s/$/ cgroup_enable=memory/' /boot/firmware/cmdline.txt && reboot",
-    "limits (rlimits)": "systemctl revert picloud && systemctl restart picloud",
-    "privileges (no-new-privs)": "systemctl revert picloud && systemctl restart picloud",
-    "system calls (seccomp)": "systemctl revert picloud && systemctl restart picloud",
+    "limits (rlimits)": "systemctl revert picloud picloud-executor && picloud init --non-interactive",
+    "privileges (no-new-privs)": "systemctl revert picloud picloud-executor && picloud init --non-interactive",
+    "system calls (seccomp)": "systemctl revert picloud picloud-executor && picloud init --non-interactive",
 }
 """By the layer's name. A layer that the kernel was built without has none: its detail says what to do."""
 
@@ -20,7 +20,7 @@ def sandbox(executor: Executor) -> Iterator[Finding]:
     try:
         layers = executor.examined()
     except ExecutorGone as error:
-        yield broken("sandbox", str(error), "journalctl -u picloud -n 50")
+        yield broken("sandbox", str(error), "journalctl -u 'picloud*' -n 50")
         return
     yield from map(_finding, layers)
 

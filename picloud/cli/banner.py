@@ -19,13 +19,14 @@ def next_steps(address: str, program: str, data_dir: str) -> str:
     return NEXT_STEPS.format(address=address, program=program, options=f" --data-dir {shlex.quote(data_dir)}")
 
 
-def sample_lines(address: str, mail: SampleMail | None) -> str:
-    """The lines that a newcomer pastes."""
-    lines = ["Call the sample's route:", f"  curl '{address}/run/hello/hello?name=Ada'"]
+def sample_lines(address: str, mail: SampleMail | None, options: tuple[str, ...] = ()) -> str:
+    """The lines that a newcomer pastes. `options` of curl."""
+    curl = shlex.join(["curl", *options])
+    lines = ["Call the sample's route:", f"  {curl} '{address}/run/hello/hello?name=Ada'"]
     if mail is not None:
         headers = {"Content-Type": "application/json"} | mail.headers
         given = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
-        command = ["curl", *given, "-d", mail.body]
+        command = ["curl", *options, *given, "-d", mail.body]
         lines += ["", "Send the sample a signed email:", "  " + shlex.join([*command, address + mail.path])]
     return "\n".join(lines)
 

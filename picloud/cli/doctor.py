@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from picloud.box import layout, units
 from picloud.checkup.database import database
 from picloud.checkup.finding import Finding, State, broken, warning
 from picloud.checkup.sandbox import sandbox
@@ -16,6 +17,7 @@ from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.models.engine import make_engine
 from picloud.postgres import PostgresError
 from picloud.sandbox_pool.executor import Executor
+from picloud.sandbox_pool.remote_child import ExecutorSocket
 from picloud.services.keyring.key_file import master_key_file
 from picloud.settings import Settings
 
@@ -39,13 +41,19 @@ def command(as_json: bool, data_dir: Path | None) -> None:
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
-    executor = Executor()
+    executor = Executor(connect=_connect(settings))
     try:
         yield from sandbox(executor)
     finally:
         executor.close()
     yield from _database(settings)
     yield from surroundings(settings)
+
+
+def _connect(settings: Settings) -> ExecutorSocket | None:
+    """To where handlers run: the executor's own unit, where the parts run apart."""
+    apart = units.are_installed() and layout.present() is layout.PARTS
+    return ExecutorSocket(settings.executor_socket) if apart else None
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

@@ -1,21 +1,18 @@
 import os
 import platform
-import pwd
 import sys
 from collections.abc import Iterator
 from functools import partial
 
 import click
 
-from picloud.box import account, environment, proxy, system_postgres, units
+from picloud.box import account, configuration, environment, layout, proxy, sockets, units
+from picloud.box.layout import PARTS, WHOLE, Layout
 from picloud.box.programs import run
+from picloud.box.proxy import Site
 from picloud.box.step import BoxError, Done, Step
 from picloud.cli.options import plain_errors
 from picloud.crypto import create_master_key
-
-ADDRESS = "http://127.0.0.1:8080"
-LOOPBACK = "127.0.0.1,::1"
-"""Where Caddy asks from. What it says of the client counts."""
 
 
 @click.command("init")
@@ -23,18 +20,26 @@ LOOPBACK = "127.0.0.1,::1"
 @click.option(
     "--local-certificates", is_flag=True, help="Caddy makes its own: for a name that the internet doesn't know."
 )
+@click.option(
+    "--parts/--no-parts",
+    default=None,
+    help="Manager, orchestrator and executor as services of their own, or one process. Default: as it is now.",
+)
 @click.option("--non-interactive", is_flag=True, help="Ask nothing.")
 @click.option("--sample/--no-sample", default=True, show_default=True, help="Deploy the app `hello`.")
 @plain_errors(BoxError, OSError)
-def command(domain: str | None, local_certificates: bool, non_interactive: bool, sample: bool) -> None:
+def command(
+    domain: str | None, local_certificates: bool, parts: bool | None, non_interactive: bool, sample: bool
+) -> None:
     """Set PiCloud up on this box, as root. Run it again to repair: what is in order stays as it is."""
     _check_machine()
-    if not domain and proxy.is_installed() and not non_interactive:
-        domain = click.prompt("The dashboard's host name (empty: none)", default="", show_default=False) or None
-    for step in _steps(domain, local_certificates):
+    units.ensure_systemd()
+    site = _site(domain, local_certificates, ask=not non_interactive)
+    wanted = layout.present() if parts is None else PARTS if parts else WHOLE
+    for step in _steps(site, wanted):
         done = _performed(step)
         click.echo(f"{'+' if done.changed else '✓'} {step.name:12} {done.detail}")
-    click.echo(_last_words(domain, sample))
+    click.echo(_last_words(site, wanted, sample))
 
 
 def _check_machine() -> None:
@@ -44,17 +49,29 @@ def _check_machine() -> None:
         raise BoxError(f"This is a 32-bit Python on {platform.machine()}; PiCloud needs a 64-bit system.")
 
 
-def _steps(domain: str | None, local_certificates: bool) -> Iterator[Step]:
+def _site(domain: str | None, local_certificates: bool, *, ask: bool) -> Site | None:
+    """As told, else as it is. None: no Caddy, or no domain for it."""
+    if not proxy.is_installed():
+        return None
+    present = proxy.present()
+    if not domain and not present and ask:
+        domain = click.prompt("The dashboard's host name (empty: none)", default="", show_default=False)
+    return Site(domain, local_certificates) if domain else present
+
+
+def _steps(site: Site | None, wanted: Layout) -> Iterator[Step]:
+    proxied = site is not None
     yield Step("systemd", units.ensure_systemd)
     yield Step("user", account.ensure_user)
     yield Step("settings", partial(account.ensure_folder, environment.ETC, 0o755, "root"))
     yield Step("data", partial(account.ensure_folder, account.HOME, 0o700, account.USER))
     yield Step("master key", _ensure_key)
-    yield Step("database", partial(_ensure_settings, domain))
+    yield Step("database", partial(configuration.ensure_settings, site, wanted))
     yield Step("units", units.ensure_units)
-    yield Step("service", units.ensure_started)
-    if domain and proxy.is_installed():
-        yield Step("caddy", partial(proxy.ensure_proxy, domain, local_certificates=local_certificates))
+    yield Step("sockets", partial(sockets.ensure_sockets, proxied=proxied))
+    yield Step("service", partial(units.ensure_started, wanted, proxied=proxied))
+    if site is not None:
+        yield Step("caddy", partial(proxy.ensure_proxy, site, wanted))
 
 
 def _performed(step: Step) -> Done:
@@ -75,29 +92,16 @@ def _ensure_key() -> Done:
     return Done(made or changed, f"{path}{advice}")
 
 
-def _ensure_settings(domain: str | None) -> Done:
-    """The system's PostgreSQL where one runs, else PiCloud's own; a choice once made stays."""
-    wanted = {
-        "PICLOUD_DATA_DIR": str(account.HOME),
-        "PICLOUD_MASTER_KEY_FILE": str(environment.MASTER_KEY),
-        **({"PICLOUD_TRUSTED_PROXIES": LOOPBACK} if domain else {}),
-    }
-    chosen = {"PICLOUD_PUBLIC_URL": f"https://{domain}"} if domain else {}
-    if not environment.read() and system_postgres.is_running():
-        wanted["PICLOUD_DATABASE_URL"] = system_postgres.url_for(environment.new_password())
-    done = environment.ensure(wanted, chosen, pwd.getpwnam(account.USER).pw_gid)
-    url = environment.read().get("PICLOUD_DATABASE_URL", "")
-    if "@127.0.0.1:5432/" in url and system_postgres.is_running():
-        made = system_postgres.ensure_database(url)
-        return Done(done.changed or made, "the system's PostgreSQL")
-    return Done(done.changed, "the one of PICLOUD_DATABASE_URL" if url else f"its own, in {account.HOME}/postgres")
-
-
-def _last_words(domain: str | None, sample: bool) -> str:
+def _last_words(site: Site | None, wanted: Layout, sample: bool) -> str:
     program = str(units.program())
-    address = f"https://{domain}" if domain and proxy.is_installed() else ADDRESS
-    said = [run(program, "sample", "--address", address)] if sample else []
+    address = site.address if site else wanted.orchestrator.address
+    said = [run(program, "sample", "--address", address, *_curl_options(site))] if sample else []
     return "\n".join(["", *said, "", _owner_link(program)])
+
+
+def _curl_options(site: Site | None) -> tuple[str, ...]:
+    """Caddy's own authority is one that nobody knows."""
+    return ("--insecure",) if site and site.local_certificates else ()
 
 
 def _owner_link(program: str) -> str:

@@ -17,8 +17,9 @@ from picloud.services.wakeup import Wakeup
 
 @click.command("sample")
 @click.option("--address", default="http://127.0.0.1:8080", show_default=True, help="Where PiCloud serves.")
+@click.option("--insecure", is_flag=True, help="Let curl take a certificate of an authority that it doesn't know.")
 @plain_errors(*DATABASE_ERRORS, PicloudError, KeyFileError, ExecutorGone)
-def command(address: str) -> None:
+def command(address: str, insecure: bool) -> None:
     """Deploy the app `hello` and print how to call it."""
     settings = load_settings()
     pool = Pool(Executor(), size=1, spares=0)
@@ -29,4 +30,4 @@ def command(address: str) -> None:
             mail = samples.mail(samples.deploy(), session.execute(select(func.now())).scalar_one())
     finally:
         pool.close()
-    click.echo(banner.sample_lines(address, mail))
+    click.echo(banner.sample_lines(address, mail, ("-k",) if insecure else ()))

@@ -3,7 +3,7 @@ import shutil
 
 import click
 
-from picloud.box import account, environment, proxy, units
+from picloud.box import account, configuration, environment, proxy, system_postgres, units
 from picloud.box.programs import run
 from picloud.box.step import BoxError
 from picloud.cli.options import plain_errors
@@ -20,10 +20,15 @@ def command(delete_data: bool) -> None:
     for path in (*units.remove(), *proxy.remove()):
         click.echo(f"removed {path}")
     if delete_data:
+        if system_postgres.is_ours(environment.read().get(configuration.URL, "")) and system_postgres.is_running():
+            system_postgres.remove_database()
+            click.echo(f"removed the database {system_postgres.NAME} of the system's PostgreSQL")
         for folder in (account.HOME, environment.ETC):
             shutil.rmtree(folder, ignore_errors=True)
             click.echo(f"removed {folder}")
         run("userdel", account.USER)
     else:
-        click.echo(f"{account.HOME} and {environment.ETC} are left: the database, backups and the master key.")
+        click.echo(
+            f"The database is left, and {account.HOME} and {environment.ETC}: backups, settings, the master key."
+        )
     click.echo(f"The program itself: rm -r {units.program().parents[1]}")

@@ -5,7 +5,7 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from picloud.box import units
+from picloud.box import layout, units
 from picloud.box.step import BoxError
 from picloud.cli.backup import FOLDER_NAME
 from picloud.cli.database import DATABASE_ERRORS, open_unmigrated
@@ -34,7 +34,10 @@ def command(data_dir: Path | None) -> None:
             _back_up(engine, settings.data_dir / FOLDER_NAME)
             _migrate(engine, before)
     if units.are_installed():
-        click.echo(units.ensure_started().detail)
+        units.restart(layout.present())
+        click.echo("Restarted.")
+        if units.are_outdated():
+            click.echo("This version brings other units: picloud init --non-interactive")
 
 
 def _revision(engine: Engine) -> str:

@@ -20,7 +20,7 @@ DIRECT = "picloud.direct"
 """Key of the WSGI environment: whether the request came through no proxy, as far as its headers tell."""
 
 UNIX = "unix"
-_UNIX_PEER = "localhost"
+UNIX_PEER = "localhost"
 """What waitress says of a peer at a Unix socket. A peer by TCP is always a number."""
 
 _HEADERS = (
@@ -53,7 +53,7 @@ class TrustedProxies:
         return cls(networks, UNIX in names)
 
     def trusts(self, peer: str) -> bool:
-        if peer == _UNIX_PEER:
+        if peer == UNIX_PEER:
             return self.unix
         address = _address(peer)
         return address is not None and any(address in network for network in self.networks)

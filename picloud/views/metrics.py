@@ -10,7 +10,7 @@ from picloud.domain.errors import Forbidden
 from picloud.security.contexts import signed_in
 from picloud.services.instance.metrics import Metrics
 from picloud.views.api import public, runtime
-from picloud.views.forwarded import DIRECT
+from picloud.views.forwarded import DIRECT, UNIX_PEER
 
 MEDIA_TYPE = "text/plain"
 
@@ -29,8 +29,9 @@ def read(request: Request) -> Response:
 
 def _is_local(request: Request) -> bool:
     """A proxy's peer is this machine as well, but a proxy says for whom it asks."""
+    peer = request.environ.get("REMOTE_ADDR", "")
     try:
-        local = ip_address(request.environ.get("REMOTE_ADDR", "")).is_loopback
+        local = peer == UNIX_PEER or ip_address(peer).is_loopback
     except ValueError:
         return False
     return local and bool(request.environ[DIRECT])

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "curl", "openssl"),
-    *("ca-certificates", "caddy"),
+    *("ca-certificates", "caddy", "postgresql"),
 )
 SUITE = "bookworm"
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"

@@ -46,7 +46,7 @@ class RestoreService:
     def _filled(self, connection: Connection, file: Path, manifest: Manifest) -> Iterator[str]:
         """A new database with the backup's content, compared; dropped at the end, if it still has its name."""
         name = f"{self.url.database}_restore_{secrets.token_hex(4)}"
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        connection.exec_driver_sql(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'")
         try:
             bindir = client_bindir(self.bindir, server_major(connection))
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=".restore-") as folder:

@@ -1,0 +1,76 @@
+"""Runs inside the machine, by its own Python: `python3 - KIND COUNT URL [SECRET]`, until every request is answered well.
+
+KIND `mails`: each signed, sent again until it is taken, as senders do. `calls` are sent once. Prints how often each
+answer came, as JSON; `none` where the connection broke.
+"""
+
+import base64
+import collections
+import hashlib
+import hmac
+import http.client
+import json
+import ssl
+import sys
+import threading
+import time
+import urllib.parse
+import uuid
+
+THREADS = 4
+PAUSE_S = 0.02
+answers: "collections.Counter[str]" = collections.Counter()
+
+
+def ask(url: urllib.parse.SplitResult, method: str, body: bytes, headers: dict[str, str]) -> str:
+    connection = http.client.HTTPSConnection(
+        url.hostname or "", timeout=60, context=ssl._create_unverified_context()
+    )
+    try:
+        connection.request(method, url.path, body, headers)
+        status = str(connection.getresponse().status)
+    except (OSError, http.client.HTTPException):
+        status = "none"
+    finally:
+        connection.close()
+    answers[status] += 1
+    return status
+
+
+def mail(url: urllib.parse.SplitResult, secret: str) -> None:
+    message_id = f"<{uuid.uuid4()}@example.com>"
+    content = {"from": "ada@example.com", "to": ["in@box.test"], "subject": "s", "text": "t", "message_id": message_id}
+    body = json.dumps(content).encode()
+    now = int(time.time())
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = hmac.new(key, f"{message_id}.{now}.".encode() + body, hashlib.sha256).digest()
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(now),
+        "webhook-signature": "v1," + base64.b64encode(signed).decode(),
+    }
+    while not ask(url, "POST", body, headers).startswith("20"):
+        time.sleep(0.1)
+
+
+def main(kind: str, count: int, address: str, secret: str = "") -> None:
+    url = urllib.parse.urlsplit(address)
+
+    def send() -> None:
+        for _ in range(count // THREADS):
+            if kind == "mails":
+                mail(url, secret)
+            else:
+                ask(url, "GET", b"", {})
+            time.sleep(PAUSE_S)
+
+    threads = [threading.Thread(target=send) for _ in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(json.dumps(answers))
+
+
+main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
