@@ -1,6 +1,6 @@
 """The one place where errors become answers: RFC 9457 problems."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
+from transaction.interfaces import NoTransaction
 
 from picloud.domain import errors
 from picloud.domain.errors import PicloudError
@@ -97,7 +98,7 @@ def as_error(exception: Exception, request: Request) -> PicloudError:
         return errors.Unavailable("The sandbox can't start a worker.", code="no_worker")
     if collided(exception):
         return errors.Unavailable("Others changed the same at the same time.", retry_after_s=1, code="collided")
-    if passes(exception):
+    if passes(exception) or _could_not_roll_back(exception):
         return errors.Unavailable("The database is away.", code="database_away")
     return PicloudError("The request failed for a reason that the log tells under this request's id.")
 
@@ -106,6 +107,17 @@ def _changed_meanwhile(exception: Exception) -> bool:
     """Whether another request removed or made, at the same time, what this one worked on."""
     vanished = isinstance(exception, InvalidRequestError) and "Could not refresh instance" in str(exception)
     return vanished or isinstance(exception, IntegrityError | ObjectDeletedError | StaleDataError)
+
+
+def _could_not_roll_back(exception: BaseException) -> bool:
+    """Whether the connection was lost before the rollback of what failed: pyramid_tm raises an error of its own then."""
+    return isinstance(exception, NoTransaction) and any(passes(error) for error in _contexts(exception))
+
+
+def _contexts(exception: BaseException) -> Iterator[BaseException]:
+    while exception.__context__ is not None:
+        exception = exception.__context__
+        yield exception
 
 
 def _field(item: errors.FieldError) -> dict[str, Any]:
