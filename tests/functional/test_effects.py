@@ -93,14 +93,11 @@ kv.set("seen", kv.get("seen", []) + [n])""",
 
 
 def test_a_delayed_message_waits(bench: Bench) -> None:
-    bench.script("worker", "ctx.kv('c').set('got', 1)")
+    bench.script("worker", "import time\nctx.kv('c').set('waited_s', time.time() - ctx.event.queue.payload)")
     bench.trigger("queue", script="worker", queue="jobs")
-    bench.route("it", "ctx.queue('jobs').send(1, delay_s=1.0)\nreturn 1")
+    bench.route("it", "import time\nctx.queue('jobs').send(time.time(), delay_s=1.0)\nreturn 1")
     bench.call("it")
-    delivery = bench.owner.get(f"/apps/{bench.slug}/deliveries")["items"][0]
-    assert (delivery["state"], delivery["kind"]) == ("ready", "queue")
-    assert bench.value("got") is None
-    assert eventually(lambda: bench.value("got")) == 1
+    assert eventually(lambda: bench.value("waited_s")) >= 1.0
 
 
 def test_changes_of_the_store_set_off_triggers(bench: Bench) -> None:
