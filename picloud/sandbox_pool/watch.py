@@ -8,8 +8,8 @@ from picloud.sandbox_pool.outcome import Status
 from picloud.sandbox_pool.process import WorkerProcess
 
 _POLITE_CPU_NS = 6_000_000
-_POLITE_WALL_NS = 30_000_000
-_CPU_STARVED_NS = 200_000_000
+_POLITE_WALL_NS = 200_000_000
+_CPU_STARVED_NS = 500_000_000
 _LOOK_AGAIN_NS = 2_000_000
 
 
@@ -38,6 +38,7 @@ class Watch:
         self._wall_end_ns = self.started_ns + limits.wall_ms * 1_000_000
         self._look_ns = min(self._wall_end_ns, self.started_ns + self._cpu_limit_ns)
         self._signalled_ns = 0
+        self._signalled_cpu_left = 0
         self.hit: Status | None = None
 
     def patience_s(self) -> float:
@@ -57,18 +58,19 @@ class Watch:
                 # one thread can't use CPU faster than time passes
                 self._look_ns = min(self._wall_end_ns, now + max(cpu_left, 500_000))
                 return
-            self._signal(now, Status.cpu if cpu_left <= 0 else Status.wall)
+            self._signal(now, cpu_left)
         elif self._out_of_patience(now, cpu_left):
             raise Expired(self.hit)
         self._look_ns = now + _LOOK_AGAIN_NS
 
-    def _signal(self, now: int, status: Status) -> None:
-        self.hit = status
+    def _signal(self, now: int, cpu_left: int) -> None:
+        self.hit = Status.cpu if cpu_left <= 0 else Status.wall
         self._signalled_ns = now
-        self._worker.signal(CPU_SIGNAL if status is Status.cpu else WALL_SIGNAL)
+        self._signalled_cpu_left = cpu_left  # less than none where this thread itself had to wait for a processor
+        self._worker.signal(CPU_SIGNAL if self.hit is Status.cpu else WALL_SIGNAL)
 
     def _out_of_patience(self, now: int, cpu_left: int) -> bool:
         waited = now - self._signalled_ns
         if self.hit is Status.wall:
             return waited >= _POLITE_WALL_NS
-        return cpu_left <= -_POLITE_CPU_NS or waited >= _CPU_STARVED_NS
+        return cpu_left <= self._signalled_cpu_left - _POLITE_CPU_NS or waited >= _CPU_STARVED_NS

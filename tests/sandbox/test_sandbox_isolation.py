@@ -65,20 +65,20 @@ def test_random_differs_between_workers(run: RunScript) -> None:
 def test_busy_when_no_worker_is_free(executor: Executor) -> None:
     pool = Pool(executor, size=1, spares=0)
     try:
-        sleeper = make_job(
-            "import time\ndef handler(ctx):\n    ctx.kv('x').get('y')\n    time.sleep(60)", limits=Limits(wall_ms=1_000)
-        )
-        entered = threading.Event()
+        sleeper = make_job("def handler(ctx):\n    ctx.kv('x').get('y')\n    return 1", limits=Limits(wall_ms=120_000))
+        entered, go_on = threading.Event(), threading.Event()
 
         def host(verb: str, args: object) -> None:
             entered.set()
+            go_on.wait(60)
 
         thread = threading.Thread(target=pool.run, args=(sleeper, host), kwargs={"wait_s": 5})
         thread.start()
-        assert entered.wait(10)
+        assert entered.wait(60)
         with pytest.raises(Busy):
             pool.run(make_job("def handler(ctx):\n    return 1"), wait_s=0.01)
-        assert pool.run(make_job("def handler(ctx):\n    return 1"), wait_s=30).status is Status.ok
+        go_on.set()
+        assert pool.run(make_job("def handler(ctx):\n    return 1"), wait_s=60).status is Status.ok
         thread.join()
     finally:
         pool.close()
@@ -86,7 +86,7 @@ def test_busy_when_no_worker_is_free(executor: Executor) -> None:
 
 def test_runs_go_on_side_by_side(executor: Executor) -> None:
     pool = Pool(executor, size=3, spares=1)
-    barrier = threading.Barrier(3, timeout=20)
+    barrier = threading.Barrier(3, timeout=60)
     outcomes = []
 
     def host(verb: str, args: object) -> None:
@@ -94,7 +94,7 @@ def test_runs_go_on_side_by_side(executor: Executor) -> None:
 
     def call(app: str) -> None:
         source = "def handler(ctx):\n    ctx.kv('x').get('y')\n    return ctx.app"
-        outcomes.append(pool.run(make_job(source, app=app), host, wait_s=20))
+        outcomes.append(pool.run(make_job(source, app=app), host, wait_s=60))
 
     threads = [threading.Thread(target=call, args=(f"app {n}",)) for n in range(3)]
     try:

@@ -39,18 +39,18 @@ def run_and_kill(pool: Pool, victim: str, number: signal.Signals) -> Outcome:
 
     def host(verb: str, args: object) -> None:
         inside.set()
-        go_on.wait(20)
+        go_on.wait(60)
 
-    thread = threading.Thread(target=lambda: outcomes.append(pool.run(make_job(WAITING), host, wait_s=5)))
+    thread = threading.Thread(target=lambda: outcomes.append(pool.run(make_job(WAITING), host, wait_s=60)))
     thread.start()
-    assert inside.wait(20)
+    assert inside.wait(60)
     executor_pid = pool._executor.pid
     assert executor_pid is not None
     (zygote_pid,) = children(executor_pid)
     (running,) = pool._seats._running
     os.kill({"executor": executor_pid, "zygote": zygote_pid, "worker": running.worker.pid}[victim], number)
     go_on.set()
-    thread.join(15)
+    thread.join(60)
     assert not thread.is_alive()
     return outcomes[0]
 
@@ -100,7 +100,7 @@ def test_everything_ends_with_the_control_socket() -> None:
     executor = Executor()
     worker = executor.spawn(1 << 26)
     worker.child._control.close()
-    assert worker.child._process.wait(10) is not None
+    assert worker.child._process.wait(60) is not None
     worker.kill()
     assert not worker.alive()
     worker.close()
@@ -118,5 +118,5 @@ def test_what_the_host_raises_ends_the_run(own_pool: Pool, failure: type[Excepti
         raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        own_pool.run(make_job(WAITING), host, wait_s=5)
+        own_pool.run(make_job(WAITING), host, wait_s=60)
     assert runner(own_pool)(FINE).status is Status.ok

@@ -34,7 +34,7 @@ def unconfined() -> Iterator[Executor]:
 def test_without_a_required_layer_nothing_runs(unconfined: Executor) -> None:
     pool = Pool(unconfined, size=1, spares=1)
     with pytest.raises(ExecutorGone, match=r"can't be confined .*system calls .*switched off by a test"):
-        pool.run(make_job(FINE), wait_s=5)
+        pool.run(make_job(FINE), wait_s=60)
     with pytest.raises(ExecutorGone):
         pool.check("main", FINE, [])
     with pytest.raises(ExecutorGone):

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EXECUTOR, DRIVER, STRANGER, GROUP, NO_GROUP = 64_901, 64_902, 64_903, 64_900, 64_904
+WAIT_S = 60.0
+EXECUTOR, DRIVER, STRANGER, GROUP, NO_GROUP = (100_000 + 10 * os.getpid() + number for number in range(5))
+"""Nobody's, and no other test process's."""
 SERVE = """
 import socket, sys
 from picloud.sandbox_pool.executor_server import ExecutorServer
@@ -69,7 +71,7 @@ def python() -> str:
 @pytest.fixture
 def path(python: str, tmp_path: Path) -> Iterator[Path]:
     """Where an executor of its own user listens, for the group alone."""
-    folder = Path("/run") / f"picloud-test-{os.getpid()}"
+    folder = Path("/run") / f"picloud-test-users-{os.getpid()}"
     folder.mkdir()
     path = folder / "executor.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
@@ -103,7 +105,7 @@ def drive(python: str, path: Path, user: int, group: int) -> dict[str, Any]:
 
 def test_limits_hold_although_the_driver_may_not_signal_the_workers(python: str, path: Path) -> None:
     assert drive(python, path, DRIVER, GROUP) == {"statuses": ["ok", "cpu", "cpu"], "line": 2}
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + WAIT_S
     while len(list(_processes_of(EXECUTOR))) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(list(_processes_of(EXECUTOR))) == 1  # the server alone is left
