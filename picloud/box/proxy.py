@@ -49,7 +49,7 @@ def ensure_proxy(site: Site, layout: Layout) -> Done:
         raise BoxError(f"{CONFIG} is somebody's own. Add to it what {resources.files('picloud_etc') / 'caddy'} shows.")
     content = (resources.files("picloud_etc") / "caddy" / "Caddyfile").read_text()
     changed = ensure_content(CONFIG, content)
-    changed |= ensure_content(DROP_IN, f"[Service]\nEnvironment={' '.join(_environment(site, layout))}\n")
+    changed |= ensure_content(DROP_IN, f"[Service]\nEnvironment={' '.join(environment(site, layout))}\n")
     if changed:
         run("systemctl", "daemon-reload")
         run("systemctl", "enable", "--quiet", "caddy")
@@ -70,7 +70,7 @@ def remove() -> list[Path]:
     return found
 
 
-def _environment(site: Site, layout: Layout) -> tuple[str, ...]:
+def environment(site: Site, layout: Layout) -> tuple[str, ...]:
     """What the Caddyfile has in braces."""
     return (
         f"PICLOUD_DOMAIN={site.domain}",

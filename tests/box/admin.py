@@ -1,13 +1,9 @@
-"""Who works on the booted machine, and the load that is put on it."""
+"""Who works on the booted machine."""
 
 import base64
 import json
-import secrets
-import subprocess
-import time
 from typing import Any
 
-from picloud.inbound.signatures import sign_standard
 from tests.box.machine import Machine
 
 DOMAIN = "box.test"
@@ -19,12 +15,13 @@ COUNTS = (
 LATER = """
 def handler(ctx):
     if ctx.event.kind == "queue":
-        ctx.kv("jobs").set("done", ctx.event.attempt)
+        ctx.kv("jobs").incr("done")
     else:
         ctx.queue("jobs").send(1, delay_s=2.0)
 """
 """Called, it leaves a message that comes due while the machine is down."""
 PING = "def handler(ctx):\n    return 'pong'\n"
+WHO = "def handler(ctx):\n    return ctx.event.http.client_ip\n"
 API = f"https://{DOMAIN}/api/v1/admin"
 
 
@@ -35,6 +32,21 @@ class Admin:
         self.machine = machine
         machine.run(PICLOUD, "admin", "create", "owner@example.com", stdin="correct horse battery staple\n")
         self.key = machine.run(PICLOUD, "keys", "create", "--user", "owner@example.com").splitlines()[-1]
+
+    def with_shop(self) -> "Admin":
+        """An app with routes, and a queue."""
+        self.call("POST", "/apps", {"slug": "shop", "name": "Shop"})
+        for name, source in (("count", COUNTS), ("ping", PING), ("later", LATER), ("who", WHO)):
+            self.call("POST", "/apps/shop/scripts", {"name": name, "kind": "endpoint", "source": source})
+            route = {"method": "GET", "path": f"/{name}", "script": name, "access": "public"}
+            self.call("POST", "/apps/shop/routes", route)
+        self.call("POST", "/apps/shop/triggers/queue", {"script": "later", "queue": "jobs"})
+        return self
+
+    def email_trigger(self, secret: str | None) -> str:
+        """Its address."""
+        trigger = self.call("POST", "/apps/shop/triggers/email", {"script": "count", "inbound_secret": secret})
+        return f"https://{DOMAIN}/api/v1/email-inbound/{trigger['app_id']}/{trigger['id']}"
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         data = ["-H", "Content-Type: application/json", "-d", json.dumps(body)] if body is not None else []
@@ -50,47 +62,29 @@ class Admin:
         )
 
     def wait_until_ready(self) -> None:
-        self.machine.run("sh", "-c", "until curl -sf localhost:8080/readyz; do sleep 0.2; done")
+        """Both parts, or the one process under either address."""
+        for path in ("readyz", "orchestrator/readyz"):
+            self.machine.run("sh", "-c", f"until curl -sf -m 20 localhost:8080/{path}; do sleep 0.2; done")
+
+    def delivered(self) -> int:
+        """Mails that the handler has seen."""
+        return self.entries("mails")
+
+    def entries(self, collection: str) -> int:
+        collections = self.call("GET", "/apps/shop/kv")["items"]
+        return sum(item["entries"] for item in collections if item["collection"] == collection)
+
+    def check_executed_once(self) -> None:
+        """Every mail has one successful execution, and none waits."""
+        executions: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            path = f"/apps/shop/executions?kind=email&status=ok&limit=200{after and '&after=' + after}"
+            page = self.call("GET", path)
+            executions += [item["delivery_id"] for item in page["items"]]
+            after = page["next"]
+        assert len(executions) == len(set(executions)) == self.delivered()
 
 
-def send_script(url: str, count: int) -> str:
-    """Shell lines that send `count` signed mails, each until it is taken; prints how often each answer came."""
-    lines = []
-    for _ in range(count):
-        message_id = f"<{secrets.token_hex(8)}@example.com>"
-        mail = {"from": "ada@example.com", "to": ["in@box.test"], "subject": "s", "text": "t", "message_id": message_id}
-        body = json.dumps(mail)
-        headers = sign_standard(SECRET, body.encode(), webhook_id=message_id, timestamp_s=int(time.time()))
-        given = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
-        lines.append(
-            f"until curl -sSk -m 20 -o /dev/null -w '%{{http_code}}\\n' {given} -H 'Content-Type: application/json' "
-            f"-d '{body}' {url} 2>/dev/null | tee -a /tmp/answers | grep -q '^20'; do sleep 0.1; done"
-        )
-    return "\n".join(["rm -f /tmp/answers", *lines, "sort /tmp/answers | uniq -c"])
-
-
-def background(machine: Machine, script: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(machine.command("sh", "-c", script), stdout=subprocess.PIPE, text=True)
-
-
-def main_pid(machine: Machine) -> str:
-    return machine.run("systemctl", "show", "-p", "MainPID", "--value", "picloud")
-
-
-def delivered(admin: Admin) -> int:
-    return entries(admin, "mails")
-
-
-def entries(admin: Admin, collection: str) -> int:
-    collections = admin.call("GET", "/apps/shop/kv")["items"]
-    return sum(item["entries"] for item in collections if item["collection"] == collection)
-
-
-def executed_once(admin: Admin) -> None:
-    """Every mail has one successful execution, and none waits."""
-    executions, after = [], ""
-    while after is not None:
-        page = admin.call("GET", f"/apps/shop/executions?kind=email&status=ok&limit=200{after and '&after=' + after}")
-        executions += [item["delivery_id"] for item in page["items"]]
-        after = page["next"]
-    assert len(executions) == len(set(executions)) == delivered(admin)
+def main_pid(machine: Machine, unit: str = "picloud") -> str:
+    return machine.run("systemctl", "show", "-p", "MainPID", "--value", unit)

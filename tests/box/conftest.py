@@ -2,57 +2,75 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.box.admin import COUNTS, DOMAIN, LATER, PICLOUD, PING, SECRET, Admin
-from tests.box.machine import Machine, base_folder, build_wheels, missing_programs
+from tests.box.admin import DOMAIN, PICLOUD, SECRET, Admin
+from tests.box.base import base_folder, check_here, wheels
+from tests.box.machine import Machine, NotHere
+
+AUTOSTART = "etc/systemd/system/multi-user.target.wants/postgresql.service"
 
 
-@pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A booted machine with PiCloud's wheels in /wheels, and nothing of it installed. Off the network."""
-    if missing := missing_programs():
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    if os.geteuid() != 0:
-        pytest.skip("only root boots a machine")
+@contextmanager
+def booted(tmp_path_factory: pytest.TempPathFactory, *, postgresql: bool) -> Iterator[Machine]:
+    """A machine with PiCloud installed in /opt/picloud, as the README has it, and not set up. Off the network."""
+    base = tmp_path_factory.getbasetemp()
     folder = tmp_path_factory.mktemp("box") / "disk"
-    subprocess.run(["cp", "-a", "--reflink=auto", base_folder(), folder], check=True)
-    build_wheels(folder / "wheels")
-    _without_network(folder)
     machine = Machine(folder)
-    machine.boot()
+    try:
+        check_here()
+        subprocess.run(["cp", "-a", "--reflink=auto", base_folder(), folder], check=True)
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        shutil.copytree(wheels(shared / "wheels"), folder / "wheels")
+        _without_network(folder)
+        if not postgresql:
+            (folder / AUTOSTART).unlink()
+        machine.try_boot()
+    except NotHere as why:
+        pytest.skip(str(why))
+    machine.run("python3", "-m", "venv", "/opt/picloud")
+    machine.run("/opt/picloud/bin/pip", "install", "--quiet", "--no-index", "--find-links", "/wheels", "picloud")
     yield machine
     machine.halt()
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def box(machine: Machine) -> Machine:
-    """PiCloud is installed, by the commands of the README."""
-    machine.run("python3", "-m", "venv", "/opt/picloud")
-    machine.run("/opt/picloud/bin/pip", "install", "--quiet", "--no-index", "--find-links", "/wheels", "picloud")
-    machine.run(PICLOUD, "init", "--non-interactive", "--domain", DOMAIN, "--local-certificates")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with booted(tmp_path_factory, postgresql=False) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def set_up(machine: Machine) -> str:
+    """What `picloud init` said."""
+    return machine.run(PICLOUD, "init", "--non-interactive", "--domain", DOMAIN, "--local-certificates")
+
+
+@pytest.fixture(scope="session")
+def box(machine: Machine, set_up: str) -> Machine:
+    """PiCloud is set up, in one process with a PostgreSQL of its own."""
     return machine
 
 
 @pytest.fixture(scope="session")
 def admin(box: Machine) -> Admin:
-    admin = Admin(box)
-    admin.call("POST", "/apps", {"slug": "shop", "name": "Shop"})
-    for name, source in (("count", COUNTS), ("ping", PING), ("later", LATER)):
-        admin.call("POST", "/apps/shop/scripts", {"name": name, "kind": "endpoint", "source": source})
-    admin.call("POST", "/apps/shop/routes", {"method": "GET", "path": "/ping", "script": "ping", "access": "public"})
-    admin.call("POST", "/apps/shop/routes", {"method": "GET", "path": "/later", "script": "later", "access": "public"})
-    admin.call("POST", "/apps/shop/triggers/queue", {"script": "later", "queue": "jobs"})
-    return admin
+    return Admin(box).with_shop()
 
 
 @pytest.fixture(scope="session")
 def inbound_url(admin: Admin) -> str:
-    trigger = admin.call("POST", "/apps/shop/triggers/email", {"script": "count", "inbound_secret": SECRET})
-    return f"https://{DOMAIN}/api/v1/email-inbound/{trigger['app_id']}/{trigger['id']}"
+    return admin.email_trigger(SECRET)
+
+
+@pytest.fixture(scope="session")
+def other_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """With a PostgreSQL that the system runs."""
+    with booted(tmp_path_factory, postgresql=True) as machine:
+        yield machine
 
 
 def _without_network(folder: Path) -> None:

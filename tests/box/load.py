@@ -1,4 +1,4 @@
-"""Runs inside the machine, by its own Python: `python3 - KIND COUNT URL [SECRET]`, until every request is answered well.
+"""Runs inside the machine, by its own Python: `python3 -c … KIND COUNT URL SECRET`, until every request is answered well.
 
 KIND `mails`: each signed, sent again until it is taken, as senders do. `calls` are sent once. Prints how often each
 answer came, as JSON; `none` where the connection broke.
@@ -23,9 +23,7 @@ answers: "collections.Counter[str]" = collections.Counter()
 
 
 def ask(url: urllib.parse.SplitResult, method: str, body: bytes, headers: dict[str, str]) -> str:
-    connection = http.client.HTTPSConnection(
-        url.hostname or "", timeout=60, context=ssl._create_unverified_context()
-    )
+    connection = http.client.HTTPSConnection(url.hostname or "", timeout=60, context=ssl._create_unverified_context())
     try:
         connection.request(method, url.path, body, headers)
         status = str(connection.getresponse().status)
@@ -54,18 +52,18 @@ def mail(url: urllib.parse.SplitResult, secret: str) -> None:
         time.sleep(0.1)
 
 
-def main(kind: str, count: int, address: str, secret: str = "") -> None:
+def main(kind: str, count: int, address: str, secret: str) -> None:
     url = urllib.parse.urlsplit(address)
 
-    def send() -> None:
-        for _ in range(count // THREADS):
+    def send(first: int) -> None:
+        for _ in range(first, count, THREADS):
             if kind == "mails":
                 mail(url, secret)
             else:
                 ask(url, "GET", b"", {})
             time.sleep(PAUSE_S)
 
-    threads = [threading.Thread(target=send) for _ in range(THREADS)]
+    threads = [threading.Thread(target=send, args=(first,)) for first in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,48 +1,27 @@
 """A whole Debian with systemd in a container of its own: booted, rebooted, driven from outside."""
 
-import hashlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = (
-    *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "curl", "openssl"),
-    *("ca-certificates", "caddy", "postgresql"),
-)
-SUITE = "bookworm"
+from tests.box import cgroups
+
 LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 PATIENCE_S = 60
 _POLL_S = 0.1
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SAID_LENGTH = 300
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+HARDENED = (
+    *("DynamicUser=yes", "PrivateNetwork=yes", "PrivateDevices=yes", "PrivateTmp=yes", "ProtectSystem=strict"),
+    *("ProtectControlGroups=yes", "RestrictNamespaces=user", "SystemCallFilter=@system-service"),
+)
 
 
-def missing_programs() -> list[str]:
-    return [name for name in ("mmdebstrap", "systemd-nspawn", "nsenter") if shutil.which(name) is None]
-
-
-def base_folder() -> Path:
-    """A Debian with what a box has; made once and kept."""
-    digest = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
-    folder = Path(f"/var/tmp/picloud-box-{digest}")
-    if not folder.exists():
-        part = folder.with_suffix(f".{os.getpid()}")
-        command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(part)]
-        subprocess.run(command, check=True, capture_output=True)
-        with suppress(OSError):
-            part.rename(folder)
-    return folder
-
-
-def build_wheels(folder: Path) -> None:
-    """PiCloud's wheel and those of all that it needs, for the machine's Python 3.11."""
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder)]
-    subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt"), str(ROOT)], check=True, capture_output=True)
+class NotHere(Exception):
+    """A machine can't be booted where the tests run."""
 
 
 class Machine:
@@ -50,14 +29,26 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._cgroup = f"picloud-box-{os.getpid()}-{folder.parent.name}"
         self._nspawn: subprocess.Popen[bytes] | None = None
+
+    def try_boot(self) -> None:
+        """The first time. Raises NotHere with what was said."""
+        try:
+            self.boot()
+            options = [part for option in HARDENED for part in ("-p", option)]
+            self.run("systemd-run", "--quiet", "--wait", "--pipe", *options, "true")
+        except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
+            console = self._console.read_text(errors="replace").strip()[-_SAID_LENGTH:]
+            self.cut_power()
+            raise NotHere(f"no machine can be booted: {error}; its console: {' '.join(console.split())}") from error
 
     def boot(self) -> None:
         command = ["systemd-nspawn", "-q", "-D", str(self.folder), "--register=no", "--keep-unit", "--private-network"]
-        with (self.folder.parent / "console").open("ab") as console:
+        with self._console.open("ab") as console:
             self._nspawn = subprocess.Popen(
-                [*command, f"--system-call-filter={LANDLOCK}", "-b"],
-                env={"PATH": _PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+                cgroups.enter(self._cgroup, [*command, f"--system-call-filter={LANDLOCK}", "-b"]),
+                env={"PATH": PATH, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
@@ -84,7 +75,11 @@ class Machine:
     def command(self, *command: str) -> list[str]:
         """A command line that runs `command` inside."""
         inside = ["nsenter", "-t", str(self._init_pid()), "-m", "-u", "-i", "-n", "-p", "-C", "--"]
-        return [*inside, "env", "-i", f"PATH={_PATH}", "HOME=/root", *command]
+        return [*inside, "env", "-i", f"PATH={PATH}", "HOME=/root", *command]
+
+    @property
+    def _console(self) -> Path:
+        return self.folder.parent / "console"
 
     def _init_pid(self) -> int:
         assert self._nspawn is not None
@@ -94,21 +89,21 @@ class Machine:
     def _wait_until_up(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
+            assert self._nspawn is not None
+            assert self._nspawn.poll() is None, f"systemd-nspawn ended with {self._nspawn.returncode}"
             with suppress(AssertionError, IndexError, FileNotFoundError):
                 if self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"):
                     return
             time.sleep(_POLL_S)
-        raise AssertionError("the machine has not come up")
+        raise AssertionError(f"the machine has not come up in {PATIENCE_S} s")
 
     def _end(self, number: int) -> None:
         nspawn, self._nspawn = self._nspawn, None
         if nspawn is None:
             return
-        if number == signal.SIGKILL:
-            children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children").read_text().split()
-            for pid in children:
-                os.kill(int(pid), signal.SIGKILL)
-        else:
-            children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children").read_text().split()
-            os.kill(int(children[0]), number)
+        children = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children")
+        with suppress(OSError):  # it has ended already
+            for pid in children.read_text().split()[:1] if number != signal.SIGKILL else children.read_text().split():
+                os.kill(int(pid), number)
         nspawn.wait(PATIENCE_S)
+        cgroups.remove(self._cgroup)

@@ -1,12 +1,12 @@
 """Caddy in front of PiCloud, with our Caddyfile: what it lets through, keeps back and writes down."""
 
-import time
+import subprocess
 
 import pytest
 
-from tests.box.admin import API, DOMAIN, Admin, background
+from tests.box.admin import API, DOMAIN, Admin
 
-pytestmark = [pytest.mark.box, pytest.mark.timeout(600), pytest.mark.xdist_group("box")]
+pytestmark = [pytest.mark.box, pytest.mark.timeout(900), pytest.mark.xdist_group("box")]
 
 
 def test_what_is_closed_from_outside(admin: Admin) -> None:
@@ -33,7 +33,7 @@ def test_bodies_have_a_bound(admin: Admin) -> None:
 
 
 def test_the_address_of_an_unsigned_trigger_stays_out_of_the_log(admin: Admin) -> None:
-    url = admin.call("POST", "/apps/shop/triggers/email", {"script": "count", "inbound_secret": None})["inbound_url"]
+    url = admin.email_trigger(None)
     path = url.partition(DOMAIN)[2]
     unguessable = path.rpartition("/")[2]
     mail = '{"from": "ada@example.com", "to": ["in@box.test"], "text": "t", "message_id": "<u@example.com>"}'
@@ -45,12 +45,33 @@ def test_the_address_of_an_unsigned_trigger_stays_out_of_the_log(admin: Admin) -
 
 
 def test_a_stream_comes_at_once(admin: Admin) -> None:
-    stream = f"timeout 10 curl -skN -H 'Authorization: Bearer {admin.key}' {API}/apps/shop/executions/stream"
-    listening = background(admin.machine, f"{stream} > /tmp/stream")
-    time.sleep(2)
+    stream = ("curl", "-skN", "-H", f"Authorization: Bearer {admin.key}", f"{API}/apps/shop/executions/stream")
+    listening = subprocess.Popen(admin.machine.command(*stream), stdout=subprocess.PIPE)
+    assert listening.stdout is not None
+    assert listening.stdout.readline()  # it is open
     assert admin.status("/run/shop/ping") == "200"
-    time.sleep(2)
-    seen = admin.machine.run("cat", "/tmp/stream")
-    assert listening.poll() is None
-    assert '"ping"' in seen
+    for line in listening.stdout:
+        if b'"ping"' in line:
+            break
+    else:
+        pytest.fail("the stream has ended")
+    listening.kill()
     listening.wait()
+
+
+def test_what_this_machine_alone_may_ask(admin: Admin) -> None:
+    def answer(path: str, *options: str) -> str:
+        ask = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *options)
+        return admin.machine.run(*ask, f"http://127.0.0.1:8080{path}")
+
+    for path in ("/metrics", "/readyz", "/orchestrator/metrics", "/orchestrator/healthz"):
+        assert answer(path) == "200"
+    for path in (
+        "/",
+        "/run/shop/ping",
+        "/api/v1/admin/me",
+        "/orchestrator/run/shop/ping",
+        "/orchestrator/internal/tls-ask",
+    ):
+        assert answer(path) == "404"
+    assert answer("/metrics", "-H", "Host: rebound.example") != "200"

@@ -5,15 +5,15 @@ import re
 
 import pytest
 
-from tests.box.admin import DOMAIN, PICLOUD, Admin, delivered
+from tests.box.admin import DOMAIN, PICLOUD, Admin
 from tests.box.machine import Machine
 
-pytestmark = [pytest.mark.box, pytest.mark.timeout(600), pytest.mark.xdist_group("box")]
+pytestmark = [pytest.mark.box, pytest.mark.timeout(900), pytest.mark.xdist_group("box")]
 
 
-def init(box: Machine, domain: str = DOMAIN) -> list[str]:
+def init(box: Machine, *options: str) -> list[str]:
     """The steps that changed something."""
-    said = box.run(PICLOUD, "init", "--non-interactive", "--domain", domain, "--local-certificates")
+    said = box.run(PICLOUD, "init", "--non-interactive", "--no-sample", *options)
     return re.findall(r"^\+ ([a-z ]+?)  ", said, re.MULTILINE)
 
 
@@ -24,27 +24,49 @@ def test_a_second_run_changes_nothing(box: Machine) -> None:
 def test_modes_and_files_are_mended(box: Machine) -> None:
     modes = {"/var/lib/picloud": "700", "/etc/picloud/master.key": "600", "/etc/picloud/picloud.env": "640"}
     box.run("chmod", "666", *modes)
-    box.run("rm", "/etc/systemd/system/picloud.service", "/etc/systemd/system/caddy.service.d/picloud.conf")
+    box.run("rm", "/etc/systemd/system/picloud.service", "/etc/caddy/Caddyfile")
     assert init(box) == ["data", "master key", "database", "units", "caddy"]
     assert {path: box.run("stat", "-c", "%a", path) for path in modes} == modes
     assert init(box) == []
 
 
 def test_a_user_that_is_gone_is_made_again_with_what_it_had(admin: Admin) -> None:
-    box, before = admin.machine, delivered(admin)
+    box, before = admin.machine, admin.delivered()
     box.run("systemctl", "stop", "picloud.socket", "picloud.service")
     number = box.run("id", "-u", "picloud")
     box.run("userdel", "picloud")
     box.run("useradd", "--system", "--uid", number, "somebody")
     assert init(box) == ["user", "data", "database", "service"]
     assert box.run("find", "/var/lib/picloud", "!", "-user", "picloud") == ""
-    assert delivered(admin) == before
+    assert admin.delivered() == before
 
 
 def test_another_domain_is_taken_over(box: Machine) -> None:
-    assert init(box, "shop.test") == ["database", "caddy"]
+    assert init(box, "--domain", "shop.test", "--local-certificates") == ["database", "caddy"]
     assert "PICLOUD_PUBLIC_URL=https://shop.test\n" in box.run("cat", "/etc/picloud/picloud.env") + "\n"
-    assert init(box) == ["database", "caddy"]
+    assert init(box, "--domain", DOMAIN, "--local-certificates") == ["database", "caddy"]
+
+
+def test_a_box_that_listens_on_the_loopback_address_is_brought_to_the_socket(admin: Admin) -> None:
+    """As init set it up once: whoever reached that port was believed what it said of the client's address."""
+    box = admin.machine
+    box.run("systemctl", "stop", "caddy", "picloud.service", "picloud.socket")
+    for file, edit in (
+        ("/etc/systemd/system/picloud.socket", "s|^ListenStream=.*|ListenStream=127.0.0.1:8080|; /^Socket[UGM]/d"),
+        ("/etc/picloud/picloud.env", "s/^PICLOUD_TRUSTED_PROXIES=.*/PICLOUD_TRUSTED_PROXIES=127.0.0.1,::1/"),
+        ("/etc/caddy/Caddyfile", "s|unix/{[^}]*}|127.0.0.1:8080|; /^http:/,$d"),
+    ):
+        box.run("sed", "-i", edit, file)
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", "picloud.socket", "picloud.service", "caddy")
+    assert admin.status("/run/shop/ping") == "200"
+    assert init(box) == ["database", "units", "service", "caddy"]
+    assert admin.status("/run/shop/ping") == "200"
+    assert "PICLOUD_TRUSTED_PROXIES=unix\n" in box.run("cat", "/etc/picloud/picloud.env") + "\n"
+    assert (
+        box.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:8080/run/shop/ping") == "404"
+    )
+    assert init(box) == []
 
 
 def test_only_root_may(box: Machine) -> None:
