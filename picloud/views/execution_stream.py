@@ -16,15 +16,14 @@ from pyramid.response import Response
 from picloud.domain import ids
 from picloud.domain.access import Capability
 from picloud.domain.errors import invalid
-from picloud.domain.kinds import EventKind
-from picloud.models import Execution, ExecutionStatus
+from picloud.models import Execution
 from picloud.security.policy import still_permits
-from picloud.services.executions.executions import ExecutionFilter, ExecutionService
+from picloud.services.executions.executions import ExecutionService
 from picloud.services.executions.tail import Notice, Tail
 from picloud.services.paging import MAX_LIMIT, Page, PageRequest
 from picloud.services.trouble import passes
-from picloud.views.api import api, filter_text, query_as, query_text, runtime
-from picloud.views.executions import shape
+from picloud.views.api import api, query_text, runtime
+from picloud.views.executions import narrowed_to, shape
 from picloud.views.strict_query import refuse_unknown
 
 RETRY_MS = 2_000
@@ -48,11 +47,7 @@ _NOTICES: dict[Notice, tuple[str, dict[str, str]]] = {
 
 @api("execution_stream", "GET", Capability.LOG_READ)
 def stream(request: Request) -> Response:
-    narrowed = ExecutionFilter(
-        script=filter_text(request, "script"),
-        status=query_as(request, "status", ExecutionStatus),
-        kind=query_as(request, "kind", EventKind),
-    )
+    narrowed = narrowed_to(request)
     last = _last_seen(request)
     refuse_unknown(request)
     app = request.context.app

@@ -12,7 +12,9 @@ from tests.functional.client import eventually
 from tests.functional.serving import Serving
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, StorageState
+    from playwright.sync_api import Browser, BrowserContext, StorageState
+
+    from tests.browser.watch import Watched
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
@@ -63,6 +65,21 @@ def owner(serving: Serving, chromium: "Browser") -> "StorageState":
     state = context.storage_state()
     context.close()
     return state
+
+
+@pytest.fixture
+def context(chromium: "Browser", owner: "StorageState") -> Iterator["BrowserContext"]:
+    context = chromium.new_context(storage_state=owner)
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def watched(context: "BrowserContext", serving: Serving) -> "Watched":
+    from tests.browser.watch import Watched
+
+    return Watched(context.new_page(), serving.address)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,7 @@ from playwright.sync_api import expect
 from tests.browser.watch import Watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Request, StorageState
+    from playwright.sync_api import BrowserContext, Request, StorageState
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -39,19 +38,6 @@ def app(serving: Serving, owner: "StorageState") -> str:
     serving.owner.script(slug, "greet", FIRST)
     serving.owner.route(slug, "GET", "/greet", "greet")
     return slug
-
-
-@pytest.fixture
-def context(chromium: "Browser", owner: "StorageState") -> Iterator["BrowserContext"]:
-    context = chromium.new_context(storage_state=owner)
-    context.set_default_timeout(20_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def watched(context: "BrowserContext", serving: Serving) -> Watched:
-    return Watched(context.new_page(), serving.address)
 
 
 def test_the_compiler_speaks_while_one_types_and_nothing_is_lost(watched: Watched, serving: Serving, app: str) -> None:

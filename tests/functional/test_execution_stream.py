@@ -121,12 +121,14 @@ def test_what_ends_comes_in_order_and_as_the_list_has_it(world: World) -> None:
 def test_deliveries_are_streamed_as_calls_are(world: World) -> None:
     owner = world.serving.owner
     trigger = owner.post(f"/apps/{world.app}/triggers/queue", {"script": "one", "queue": "work"})
-    with world.stream("?kind=queue") as stream:
+    sample = f"/apps/{world.app}/triggers/{trigger['id']}/test"
+    with world.stream("?kind=queue") as of_kind, world.stream(f"?trigger_id={trigger['id']}") as of_trigger:
         world.call()
-        owner.post(f"/apps/{world.app}/triggers/{trigger['id']}/test", status=202)
-        [event] = stream.next(1)
+        sent = owner.post(sample, status=202)
+        [event], [same] = of_kind.next(1), of_trigger.next(1)
+    assert event.data == same.data
     assert event.data["kind"] == "queue"
-    assert event.data["trigger_id"] == trigger["id"]
+    assert event.data["delivery_id"] == sent["delivery_id"]
 
 
 def test_filters(world: World) -> None:

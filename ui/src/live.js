@@ -4,5 +4,4 @@ import "./htmx.js";
 import { tail } from "./tail.js";
 
 const list = document.querySelector("[data-tail]");
-if (list) tail(list);
-follow();
+follow(list ? tail(list) : undefined);

@@ -1,15 +1,17 @@
-// The list of executions, live: the API's stream says that something ended, the page says how it looks.
+// A list of executions, live: the API's stream says that something ended, the page says how it looks.
 import { refresh } from "./htmx.js";
 
-const LIST = "#found";
 const TOGETHER_MS = 700;
 const CATCHING_UP_MS = 1200;
 const AGAIN_MS = 3000;
 const POLL_MS = 15000;
 
+/** `data-tail` names the stream, `data-tail-part` what is drawn anew. With `data-tail-while` it ends when nothing matches
+    that any more: call what this gives back after the page was drawn anew by others. */
 export function tail(list) {
   const said = document.querySelector("[data-tail-state]");
-  const stream = new Stream(list.dataset.tail, newest(), say, show);
+  const { tailPart: part, tailWhile: lasts } = list.dataset;
+  const stream = new Stream(list.dataset.tail, newest(part), say, show);
   let timer = 0;
 
   function say(text, state) {
@@ -20,37 +22,44 @@ export function tail(list) {
   // However many end at once, the list is drawn once.
   function show() {
     timer ||= setTimeout(async () => {
-      const known = new Set(rows().map((row) => row.id));
-      await refresh(LIST);
+      const known = new Set(rows(part).map((row) => row.id));
+      await refresh(part);
       timer = 0;
-      rows().filter((row) => !known.has(row.id)).forEach((row) => row.classList.add("fresh"));
+      rows(part).filter((row) => !known.has(row.id)).forEach((row) => row.classList.add("fresh"));
+      look();
     }, TOGETHER_MS);
+  }
+
+  function look() {
+    if (lasts && !document.querySelector(lasts)) stream.finish();
   }
 
   document.addEventListener("visibilitychange", () => { if (document.hidden) stream.pause(); else stream.open(); });
   addEventListener("pagehide", () => stream.pause());
   addEventListener("pageshow", (event) => { if (event.persisted) stream.open(); });
   if (document.hidden) say("paused", "paused"); else stream.open();
+  return look;
 }
 
-function rows() {
-  return [...document.querySelectorAll(`${LIST} tbody tr`)];
+function rows(part) {
+  return [...document.querySelectorAll(`${part} [data-execution]`)];
 }
 
-function newest() {
-  return document.querySelector(`${LIST} [data-execution]`)?.dataset.execution ?? "";
+// Ids are made by the clock.
+function newest(part) {
+  return rows(part).map((row) => row.dataset.execution).sort().at(-1) ?? "";
 }
 
 /** One open EventSource, or none: after a pause and after what a browser does not try again by itself, a new one goes on
     where the last one ended. */
 class Stream {
   constructor(address, last, say, show) {
-    Object.assign(this, { address, last, say, show, source: null, broke: false, missed: 0, timer: 0 });
+    Object.assign(this, { address, last, say, show, source: null, broke: false, done: false, missed: 0, timer: 0 });
   }
 
   open() {
     clearTimeout(this.timer);
-    if (this.source) return;
+    if (this.source || this.done) return;
     const address = new URL(this.address, location.href);
     if (this.last) address.searchParams.set("after", this.last);
     this.source = new EventSource(address);
@@ -106,7 +115,14 @@ class Stream {
     this.timer = setTimeout(() => this.open(), AGAIN_MS);
   }
 
+  finish() {
+    this.close();
+    this.done = true;
+    this.say("ended", "over");
+  }
+
   pause() {
+    if (this.done) return;
     this.close();
     this.broke = true;
     this.say("paused while out of sight", "paused");

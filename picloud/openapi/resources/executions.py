@@ -91,7 +91,7 @@ _STREAMED = """Server-sent events (WHATWG HTML, 9.2), in the order in which exec
 A client that comes again sends the last id as `Last-Event-ID` and first gets what it has missed, at most 200 executions.
 `after` does the same for the first time, with the newest id of a list. While nothing ends there is a comment every 1.5 s."""
 
-_STREAM_FILTER = tuple(query for query in _FILTER if query.name in ("script", "status", "kind"))
+_STREAM_FILTER = tuple(query for query in _FILTER if query.name not in ("since", "until"))
 
 EXECUTIONS = Resource(
     "executions",

@@ -14,6 +14,8 @@ from picloud.models import App, Event, Execution
 from picloud.services.paging import Page, PageRequest, fetch
 
 _DAY = timedelta(days=1)
+_OF_ITS_OWN = ("script", "version", "status", "kind", "delivery_id", "trigger_id", "trace_id")
+"""What an execution is narrowed by, besides its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,8 @@ class ExecutionFilter:
     until: datetime | None = None
 
     def takes(self, execution: Execution) -> bool:
-        """Whether one that has ended now is wanted: by script, status and kind."""
-        wanted = ((self.script, execution.script), (self.status, execution.status), (self.kind, execution.kind))
-        return all(value in (None, had) for value, had in wanted)
+        """Whether one that has ended now is wanted, whatever the time."""
+        return all(getattr(self, name) in (None, getattr(execution, name)) for name in _OF_ITS_OWN)
 
     def clauses(self) -> list[ColumnElement[bool]]:
         wanted: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [

@@ -31,6 +31,8 @@ _PLAIN = (
     "memory_peak_bytes",
     "trace_id",
 )
+_IDS = ("delivery_id", "trigger_id", "trace_id")
+"""May be texts in a row."""
 
 
 class ExecutionFeed:
@@ -129,5 +131,6 @@ class ExecutionFeed:
 def _execution(row: ExecutionRow) -> Execution:
     """As the list would read it from the database: without what went in and came out."""
     plain = {name: getattr(row, name) for name in _PLAIN}
+    plain |= {name: UUID(str(plain[name])) for name in _IDS if plain[name] is not None}
     error = msgspec.json.decode(row.error) if row.error else None
     return Execution(**plain, limits=msgspec.json.decode(row.limits), error=error)

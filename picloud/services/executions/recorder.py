@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 
 from sqlalchemy import Engine
 
@@ -22,6 +22,8 @@ BATCH_ROWS = 100
 BATCH_BYTES = 8 * 1024 * 1024
 MAX_BYTES = 64 * 1024 * 1024
 """Size of the rows that wait. What comes while it is reached is logged, but not recorded."""
+CATCH_UP_S = 0.5
+"""For so long a reader waits for what ended before it came; while the database is away it would wait for nothing."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 """Between tries while the database is away."""
 
@@ -33,7 +35,10 @@ class Recorder:
         self._engine = engine
         self._feed = feed or ExecutionFeed()
         self._max_bytes = max_bytes
-        self._changed = Condition()
+        lock = Lock()
+        self._changed, self._written = Condition(lock), Condition(lock)
+        self._added = self._settled = 0
+        self._hurried = False
         self._waiting: deque[ExecutionRow] = deque()
         self._bytes = 0
         self._closing_at: float | None = None
@@ -49,6 +54,7 @@ class Recorder:
                 return
             self._waiting.append(row)
             self._bytes += row.size_bytes()
+            self._added += 1
             if len(self._waiting) in (1, BATCH_ROWS):
                 self._changed.notify()
 
@@ -57,6 +63,15 @@ class Recorder:
         for row in rows:
             log_execution(row)
         self._feed.committed(rows)
+
+    def catch_up(self, timeout_s: float = CATCH_UP_S) -> None:
+        """Return when all that was added before is written, or after `timeout_s`: who has an answer finds its record."""
+        with self._changed:
+            wanted = self._added
+            if self._settled < wanted:
+                self._hurried = True
+                self._changed.notify()
+                self._written.wait_for(lambda: self._settled >= wanted, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what waits, for at most `timeout_s`, and end."""
@@ -84,7 +99,8 @@ class Recorder:
         """Waits for rows, and BATCH_S for more of them. Empty: the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            self._changed.wait_for(lambda: len(self._waiting) >= BATCH_ROWS or self._closing, BATCH_S)
+            self._changed.wait_for(lambda: len(self._waiting) >= BATCH_ROWS or self._hurried or self._closing, BATCH_S)
+            self._hurried = False
             if self._closing_at is not None and time.monotonic() > self._closing_at:
                 return []
             batch: list[ExecutionRow] = []
@@ -109,6 +125,12 @@ class Recorder:
         with self._engine.begin() as connection:
             insert_executions(psycopg2_cursor(connection), rows)
         self._feed.committed(rows)
+        self._settle(len(rows))
+
+    def _settle(self, rows: int) -> None:
+        with self._changed:
+            self._settled += rows
+            self._written.notify_all()
 
     def _write_each(self, batch: list[ExecutionRow]) -> None:
         """One row can't be written: write the others."""
@@ -119,4 +141,5 @@ class Recorder:
                 if passes(error):
                     self._give_back([row], FIRST_PAUSE_S)
                 else:
+                    self._settle(1)
                     log.error("execution not recorded", exc_info=error, extra={"fields": {"execution_id": str(row.id)}})

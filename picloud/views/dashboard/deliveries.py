@@ -9,6 +9,7 @@ from picloud.domain.delivery import DeliveryState
 from picloud.domain.errors import PicloudError
 from picloud.domain.kinds import EventKind
 from picloud.views import deliveries
+from picloud.views.dashboard.attempts import attempts_at
 from picloud.views.dashboard.formats import pretty
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.twin import ApiView, given, json_field, outcome, tried, without_empty
@@ -66,7 +67,8 @@ def _do(request: Request, view: ApiView) -> Response:
 
 def _draw(request: Request, error: PicloudError | None = None, form: dict[str, str] | None = None) -> Response:
     it = deliveries.read(request)
-    values = {"it": it, "error": error, "form": form or {"event": pretty(_editable(it["event"]))}}
+    values = {"it": it, "tries": attempts_at(request, it), "error": error}
+    values |= {"form": form or {"event": pretty(_editable(it["event"]))}}
     return draw(request, "delivery", error.status if error else 200, **values)
 
 

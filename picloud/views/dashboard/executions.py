@@ -10,12 +10,13 @@ from picloud.domain.kinds import EventKind
 from picloud.models import ExecutionStatus, Script, ScriptVersion
 from picloud.services.executions.input_summaries import input_summaries
 from picloud.views import executions
+from picloud.views.dashboard.attempts import attempts_of
 from picloud.views.dashboard.listing import Line, excerpt
 from picloud.views.dashboard.page import draw, page
 from picloud.views.dashboard.twin import outcome, without_empty
 
 FILTERS = ("script", "status", "kind", "version", "since", "until", "trigger_id", "delivery_id", "trace_id")
-STREAMED = ("script", "status", "kind")
+STREAMED = tuple(name for name in FILTERS if name not in ("since", "until"))
 """What the stream can be narrowed to; the list itself knows all filters."""
 
 
@@ -49,8 +50,8 @@ def _tail(request: Request, asked: Mapping[str, str]) -> str | None:
 @page("page_execution", "GET", Capability.LOG_READ)
 def show(request: Request) -> Response:
     execution = executions.read(request)
-    dead = execution["status"] != "ok" and execution["delivery_id"] is not None
-    return draw(request, "execution", run=execution, excerpt=_failing(request, execution), may_be_dead=dead)
+    tries = attempts_of(request, execution)
+    return draw(request, "execution", run=execution, excerpt=_failing(request, execution), tries=tries)
 
 
 def _failing(request: Request, execution: dict[str, Any]) -> list[Line]:

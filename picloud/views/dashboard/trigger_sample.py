@@ -1,17 +1,15 @@
 """The sample that a trigger's page sends: what was composed, and what becomes of its delivery."""
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 from pyramid.request import Request
 
 from picloud.domain import ids
 from picloud.domain.access import Capability
-from picloud.domain.errors import NotFound
 from picloud.domain.kinds import TriggerKind
 from picloud.views import deliveries, executions
-from picloud.views.dashboard.twin import ApiView, given
+from picloud.views.dashboard.twin import given, read_at
 
 MAIL = ("from", "to", "subject", "text", "html")
 SIGNATURES = ("verified", "skipped", "none")
@@ -40,22 +38,10 @@ def followed(request: Request) -> dict[str, Any] | None:
     delivery_id = ids.parse(request.GET.get("delivery", ""))
     if delivery_id is None or not request.has_permission(Capability.LOG_READ):
         return None
-    delivery = _read(request, deliveries.read, delivery_id)
+    delivery = read_at(request, deliveries.read, delivery_id)
     if delivery is None:
         return None
     attempts = delivery["attempts"]
-    run = _read(request, executions.read, attempts[-1]["execution_id"]) if attempts else None
+    run = read_at(request, executions.read, attempts[-1]["execution_id"]) if attempts else None
     signature = request.GET.get("signature")
     return {"delivery": delivery, "run": run, "signature": signature if signature in SIGNATURES else None}
-
-
-def _read(request: Request, view: ApiView, wanted: object) -> Mapping[str, Any] | None:
-    path = request.matchdict
-    request.matchdict = path | {"id": str(wanted)}
-    try:
-        found: Mapping[str, Any] = view(request)
-    except NotFound:
-        return None
-    finally:
-        request.matchdict = path
-    return found

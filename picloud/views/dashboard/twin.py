@@ -8,7 +8,7 @@ import msgspec
 from pyramid.request import Request
 
 from picloud.domain import strict_json
-from picloud.domain.errors import BadRequest, PicloudError, invalid
+from picloud.domain.errors import BadRequest, NotFound, PicloudError, invalid
 from picloud.domain.text import storable
 from picloud.views.dashboard.curl import is_asked_for, shown_as_curl
 
@@ -50,6 +50,19 @@ def outcome(request: Request, view: ApiView, body: Body = None) -> tuple[Any, Pi
         return None, error
     savepoint.commit()
     return answer, None
+
+
+def read_at(request: Request, view: ApiView, wanted: object) -> Mapping[str, Any] | None:
+    """What `view` shows for the id `wanted`, in the place of the path's; None where there is nothing any more."""
+    path = request.matchdict
+    request.matchdict = path | {"id": str(wanted)}
+    try:
+        found: Mapping[str, Any] = view(request)
+    except NotFound:
+        return None
+    finally:
+        request.matchdict = path
+    return found
 
 
 def given(request: Request, *names: str) -> dict[str, str]:
