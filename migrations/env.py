@@ -1,7 +1,7 @@
 """Runs migrations on a connection that `picloud.models.schema` hands over.
 
 A migration must not hurt a serving instance: it waits two seconds at most for a lock, runs ten minutes at most,
-and only one process migrates at a time.
+and only one process migrates at a time. For indexes on tables with history there is `picloud.models.online_index`.
 """
 
 from alembic import context
