@@ -97,6 +97,7 @@ class World:
     user_id: UUID = field(default_factory=uuid7)
 
     def __post_init__(self) -> None:
+        self.older_threads = set(threading.enumerate())
         self.idle_node = self._node(self.settings)
         with self.sessions.begin() as session:
             session.execute(text(f"TRUNCATE {TABLES} CASCADE"))
@@ -189,6 +190,10 @@ class World:
     def rows(self, query: str, **parameters: Any) -> list[Any]:
         with self.engine.connect() as connection:
             return list(connection.execute(text(query), parameters))
+
+    def is_ours(self, thread: int | None) -> bool:
+        """Whether the thread of this identity, by `threading`, was started by this world: others live as long as the tests."""
+        return thread not in {one.ident for one in self.older_threads if one.is_alive()}
 
     def change(self, statement: str, **parameters: Any) -> None:
         with self.engine.begin() as connection:

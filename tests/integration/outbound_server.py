@@ -65,7 +65,7 @@ def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Serve
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(10)
+        thread.join(60)
 
 
 def says(status: int, body: bytes = b"", *headers: str) -> Script:

@@ -13,7 +13,7 @@ import pytest
 from picloud.services.code.runner import RunResult
 from tests.integration.claiming import SOURCE, Hands, backlog, hands, new_app
 from tests.integration.conftest import Node, World
-from tests.integration.test_dispatch_wakeup import QUIET_S, last_query
+from tests.integration.test_dispatch_wakeup import idles, last_query
 
 
 class Meter:
@@ -94,11 +94,8 @@ def test_who_waits_for_a_cap_costs_nothing_and_starts_with_the_end(world: World)
     world.enqueue(script, times=2)
     with world.node(gated=True, lease_s=600) as node:
         node.gate.wait_until_reached()
-        quiet = world.until(lambda: last_query(world))
-        time.sleep(QUIET_S)
-        quiet = last_query(world)
-        time.sleep(QUIET_S)
-        assert last_query(world) == quiet
+        world.until(lambda: last_query(world))
+        assert idles(lambda: last_query(world))
         node.gate.opened.set()
         world.until(lambda: not world.waiting())
 

@@ -129,7 +129,7 @@ def test_the_end_of_a_lease_frees_what_a_hanging_node_holds(world: World) -> Non
 
 def test_leases_are_renewed_while_handlers_run(world: World) -> None:
     [delivery] = world.enqueue(world.script(OK))
-    with world.node(gated=True, lease_s=4) as node:
+    with world.node(gated=True, lease_s=12) as node:
         node.gate.wait_until_reached()
         [first] = world.waiting()
         with world.node():

@@ -34,17 +34,23 @@ def last_day(engine: Engine) -> str:
         )
 
 
-def test_missing_days_are_made(world: World) -> None:
+def without_the_last_day(world: World) -> str:
+    """That day. Midnight may have been since the last round, and may come at any moment."""
+    assert do_round(world.engine, world.settings)
     last = last_day(world.engine)
     world.change(f"DROP TABLE {last}")
     assert last_day(world.engine) < last
+    return last
+
+
+def test_missing_days_are_made(world: World) -> None:
+    last = without_the_last_day(world)
     assert do_round(world.engine, world.settings)
-    assert last_day(world.engine) == last
+    assert last_day(world.engine) >= last
 
 
 def test_a_lock_in_the_way_puts_one_task_off(world: World) -> None:
-    last = last_day(world.engine)
-    world.change(f"DROP TABLE {last}")
+    last = without_the_last_day(world)
     letter = "INSERT INTO kv_entries (app_id, collection, key, value, version, size_bytes, expires_at)"
     world.change(f"{letter} VALUES (:app_id, 'c', 'k', '1', 1, 9, now() - interval '1 s')", app_id=world.app_id)
     with world.engine.begin() as connection:
@@ -53,7 +59,7 @@ def test_a_lock_in_the_way_puts_one_task_off(world: World) -> None:
     assert not world.rows("SELECT * FROM kv_entries")
     assert last_day(world.engine) < last
     assert do_round(world.engine, world.settings)
-    assert last_day(world.engine) == last
+    assert last_day(world.engine) >= last
 
 
 def test_one_node_at_a_time(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -21,14 +22,25 @@ QUIET_S = 2.0
 """Longer than anything that a dispatcher still has to do after its start."""
 
 
-def switches() -> dict[str, int]:
-    """Voluntary context switches of the threads of dispatchers."""
+def switches(world: World) -> dict[int | None, int]:
+    """Voluntary context switches of the threads of the world's dispatchers."""
     counts = {}
     for thread in threading.enumerate():
-        if thread.name == "dispatcher" or thread.name.startswith("runner-"):
+        if world.is_ours(thread.ident) and (thread.name == "dispatcher" or thread.name.startswith("runner-")):
             status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
-            counts[thread.name] = int(status.partition("voluntary_ctxt_switches:")[2].split()[0])
+            counts[thread.native_id] = int(status.partition("voluntary_ctxt_switches:")[2].split()[0])
     return counts
+
+
+def idles(look: Callable[[], Any]) -> bool:
+    """Whether what `look` sees does not change for QUIET_S. One of a few times: a timer would show in each."""
+
+    def quiet() -> bool:
+        before = look()
+        time.sleep(QUIET_S)
+        return bool(look() == before)
+
+    return any(quiet() for _ in range(5))
 
 
 def last_query(world: World) -> Any:
@@ -52,9 +64,7 @@ def test_idle_is_no_query_and_no_wakeup_and_yet_a_delivery_starts(world: World) 
     script = world.script(OK)
     with world.node() as node:
         fall_asleep(world, node)
-        before = last_query(world), switches()
-        time.sleep(QUIET_S)
-        assert (last_query(world), switches()) == before
+        assert idles(lambda: (last_query(world), switches(world)))
         [delivery] = world.enqueue(script, node=node)
         world.until(lambda: world.executions(delivery))
 
@@ -76,10 +86,8 @@ def test_what_is_due_in_a_year_is_slept_for(world: World, caplog: pytest.LogCapt
     world.change("UPDATE outbox SET due = now() + interval '1 year'")
     with world.node() as node:
         fall_asleep(world, node)
-        before = last_query(world), switches()
-        time.sleep(QUIET_S)
-        assert (last_query(world), switches()) == before
-    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+        assert idles(lambda: (last_query(world), switches(world)))
+    assert not [record for record in caplog.records if record.levelname == "ERROR" and world.is_ours(record.thread)]
 
 
 def test_a_rolled_back_delivery_wakes_nobody(world: World) -> None:

@@ -107,7 +107,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder of the plain user's own, under a path that the user can reach."""
-    folder = Path(f"/run/picloud-test-{os.getpid()}")
+    folder = Path(f"/run/picloud-test-home-{os.getpid()}")
     folder.mkdir(mode=0o755)
     yield folder
     folder.rmdir()

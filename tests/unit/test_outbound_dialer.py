@@ -21,15 +21,22 @@ from picloud.outbound.errors import OutboundError, OutboundFailed, OutboundRefus
 from picloud.outbound.target import parse_url
 
 SEEN: list[str] = []
+OTHERS: set[int | None] = set()
+"""Threads that other tests have left behind."""
 TARGET = parse_url("http://example.com/")
 
 
 def _watch(event: str, args: tuple[Any, ...]) -> None:
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto") and threading.get_ident() not in OTHERS:
         SEEN.append(event)
 
 
 sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _others() -> None:
+    OTHERS.update(thread.ident for thread in threading.enumerate() if thread is not threading.main_thread())
 
 
 def patience() -> Deadline:
