@@ -32,7 +32,7 @@ def bring_up_to_date(engine: Engine) -> None:
 
 def _migrate(engine: Engine) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "picloud.models.schema"],
+        [sys.executable, "-P", "-m", "picloud.models.schema"],  # -P: not one that lies in the working folder
         input=engine.url.render_as_string(hide_password=False),
         stderr=subprocess.PIPE,
         text=True,
