@@ -6,9 +6,8 @@ import msgspec
 from pyramid.request import Request
 
 from picloud.domain.access import Capability
-from picloud.domain.errors import invalid
 from picloud.domain.kinds import ScriptKind
-from picloud.services.apps.scripts import MAX_PROBLEMS, NAME
+from picloud.services.apps.scripts import MAX_PROBLEMS, check_name
 from picloud.views.api import api, json_body
 from picloud.views.scripts import script_service
 
@@ -26,7 +25,7 @@ class NewCheck(msgspec.Struct, forbid_unknown_fields=True):
 @api("check_script", "POST", Capability.SCRIPT_WRITE)
 def check(request: Request) -> dict[str, Any]:
     body = json_body(request, NewCheck)
-    if body.name is not None and not NAME.fullmatch(body.name):
-        raise invalid("/name", "has to be 1 to 63 of a-z, 0-9 and _, and to start with a letter or _")
+    if body.name is not None:
+        check_name(body.name, body.kind)
     problems = script_service(request).problems(body.name or UNNAMED, body.kind, body.source)
     return {"problems": [problem._asdict() for problem in problems[:MAX_PROBLEMS]]}

@@ -17,7 +17,7 @@ from picloud.services.apps.importers import importers
 from picloud.services.changes import code_changed
 from picloud.services.paging import Page, PageRequest, fetch
 
-NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 MAX_PROBLEMS = 50
 MAX_LISTED = 10
 MESSAGE_MAX_CHARS = 2_000
@@ -43,8 +43,7 @@ class ScriptService:
 
     def create(self, name: str, kind: ScriptKind, source: str, by: UUID) -> Script:
         """A script with its first version. Raises Invalid, TooLarge, Conflict."""
-        if not NAME.fullmatch(name):
-            raise invalid("/name", "has to be 1 to 63 of a-z, 0-9 and _, and to start with a letter or _")
+        check_name(name, kind)
         self.check(name, kind, source)
         script = Script(app_id=self._app.id, name=name, kind=kind, active_version=1)
         try:
@@ -146,6 +145,13 @@ class ScriptService:
             select(Script.name).where(Script.app_id == self._app.id, Script.kind == ScriptKind.MODULE)
         )
         return self._pool.check(name, source, frozenset(modules), endpoint=kind is ScriptKind.ENDPOINT)
+
+
+def check_name(name: str, kind: ScriptKind) -> None:
+    """Raises Invalid. A module is imported by its name, so that has no dash."""
+    if not _NAME.fullmatch(name) or (kind is ScriptKind.MODULE and "-" in name):
+        allowed = "a-z, 0-9 and _" if kind is ScriptKind.MODULE else "a-z, 0-9, _ and -"
+        raise invalid("/name", f"has to be 1 to 63 of {allowed}, and to start with a letter or _")
 
 
 def _listed(names: Sequence[str]) -> str:
