@@ -35,6 +35,9 @@ _SHOWN: Mapping[str, Show] = {
 }
 """What has a tag, by the name of the route, and the view that shows it."""
 
+_TAGGED_POSTS = frozenset({"apps", "scripts", "activate", "app_routes", "triggers_of_kind"})
+"""Routes whose POST answers with something of these."""
+
 _UNSTABLE = frozenset(
     {
         "source",
@@ -54,15 +57,28 @@ history."""
 
 def tagged_view(view: View, info: Any) -> View:
     """Gives what can be changed a tag, and heeds If-Match and, for what PUT creates, `If-None-Match: *`."""
-    show = _SHOWN.get(info.options["route_name"] or "")
+    route = info.options["route_name"] or ""
+    show = _SHOWN.get(route)
     if show is None:
-        return view
+        return _tagged_post(view) if route in _TAGGED_POSTS else view
 
     def tagged(context: Any, request: Request) -> Any:
         if request.method != "GET":
             _heed_preconditions(request, show)
         shown = view(context, request)
         if isinstance(shown, Mapping):
+            request.response.etag = entity_tag(shown)
+        return shown
+
+    return tagged
+
+
+def _tagged_post(view: View) -> View:
+    """Gives the answer of a POST the tag of what it made or changed, so that nobody has to read it again."""
+
+    def tagged(context: Any, request: Request) -> Any:
+        shown = view(context, request)
+        if request.method == "POST":
             request.response.etag = entity_tag(shown)
         return shown
 
