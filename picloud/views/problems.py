@@ -22,6 +22,9 @@ INBOUND = "/api/v1/email-inbound/"
 MEDIA_TYPE = "application/problem+json"
 Handler = Callable[[Request], Response]
 
+_BAD_INPUT = (errors.BadRequest, errors.NotAcceptable, errors.Invalid)
+"""Always told with `errors`, be it about the whole of what was sent."""
+
 _BY_STATUS: dict[int, type[PicloudError]] = {
     kind.status: kind
     for kind in (
@@ -44,8 +47,9 @@ def problem(error: PicloudError, request_id: str) -> dict[str, Any]:
         "instance": request_id,
         "code": error.problem_code,
     }
-    if error.errors:
-        body["errors"] = [_field(item) for item in error.errors]
+    about = error.errors or ((errors.FieldError("", error.detail),) if isinstance(error, _BAD_INPUT) else ())
+    if about:
+        body["errors"] = [_field(item) for item in about]
     return body | error.members
 
 
