@@ -85,8 +85,8 @@ def check_problem(response: Any) -> None:
         assert {"pointer", "detail"} <= set(error)
 
 
-def eventually(find: Callable[[], Any], timeout_s: float = 20.0) -> Any:
-    """What `find` gives as soon as it is true."""
+def eventually(find: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+    """What `find` gives as soon as it is true. Only a failure waits as long as `timeout_s`."""
     deadline = time.monotonic() + timeout_s * PATIENCE
     while not (found := find()):
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -29,6 +29,7 @@ EXIT_S = 40.0 * PATIENCE
 _POLL_S = 0.02
 _PR_SET_CHILD_SUBREAPER = 36
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_ports: list[socket.socket] = []
 
 
 @dataclass(frozen=True)
@@ -299,9 +300,16 @@ class Serving:
 
 
 def free_port() -> int:
-    """Below the range that the kernel takes for outgoing connections, so that it is still free after a restart."""
+    """Below the range that the kernel takes for outgoing connections, so that it is still free after a restart.
+
+    No other of these tests gets it, in whatever process: a name that ends with this one says that it is taken.
+    """
     while True:
         port = random.randrange(20_000, 30_000)
+        mark = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe, suppress(OSError):
+            mark.bind(f"\0picloud-test-port-{port}")
             probe.bind(("127.0.0.1", port))
+            _ports.append(mark)
             return port
+        mark.close()

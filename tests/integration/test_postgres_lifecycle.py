@@ -23,8 +23,6 @@ BINDIR = find_bindir(os.environ)
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 DEATH_S = 20 * PATIENCE  # far above what it takes: only a failure waits that long
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
