@@ -1,5 +1,7 @@
 """From the outcome of a run to the answer of an HTTP call."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,6 +18,13 @@ SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-s
 
 OWN_COOKIE_PREFIXES = ("picloud", "__host-picloud", "__secure-picloud")
 """Of our cookies' names, in lower case."""
+
+
+class HandlerResponse(Response):  # type: ignore[misc]
+    """WebOb makes a relative `Location` absolute; the handler's stays as it is (RFC 9110, 10.2.2)."""
+
+    def _abs_headerlist(self, environ: Mapping[str, Any]) -> list[tuple[str, str]]:
+        return list(self.headerlist)
 
 
 class HandlerAborted(PicloudError):
@@ -50,7 +59,7 @@ def queued_answer(code: AppCode, delivery_id: UUID) -> Response:
 def _response(outcome: Outcome) -> Response:
     made = outcome.response
     assert made is not None
-    response = Response(body=made.body, status=made.status)
+    response = HandlerResponse(body=made.body, status=made.status)
     response.headers.pop("Content-Type", None)
     if made.content_type:
         response.headers["Content-Type"] = made.content_type
