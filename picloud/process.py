@@ -92,12 +92,13 @@ class Process:
         self.runtime.inbound_requests.write()
         self.runtime.pool.close()
         self.lookout.join(timeout_s)
+        self.runtime.app_codes.close()
         self.engine.dispose()
 
 
 def _runtime(settings: Settings, engine: Engine, executor: Executor, part: Part) -> tuple[Runtime, Wakeup]:
     master_key = _master_key(settings, engine)  # first: a wrong key starts no thread and no worker
-    app_codes = AppCodeCache(engine)
+    app_codes = AppCodeCache(make_engine(engine.url, pool_size=1))
     wakeup = Wakeup()
     sessions = session_factory(engine, wakeup, app_codes.invalidate)
     pool = Pool(

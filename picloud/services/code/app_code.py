@@ -79,6 +79,8 @@ class AppCodeCache:
     """The apps used of late. Safe for threads; holds no connection while it waits for nothing."""
 
     def __init__(self, engine: Engine, *, max_bytes: int = MAX_BYTES) -> None:
+        """`engine`: with connections for this alone. Who asks may hold one already, and all who do must not wait for
+        each other's."""
         self._engine = engine
         self._max_bytes = max_bytes
         self._lock = Lock()
@@ -106,6 +108,10 @@ class AppCodeCache:
             self._generation += 1
             for known in [app_id] if app_id else list(self._apps):
                 self._drop(known)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
 
     def _get(self, find: Callable[[], UUID | None], condition: Callable[[], ColumnElement[bool]]) -> AppCode:
         with self._lock:
