@@ -9,7 +9,7 @@ from pyramid.response import Response
 
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
-from picloud.domain.errors import NotFound, invalid
+from picloud.domain.errors import NotFound, PreconditionFailed, invalid
 from picloud.domain.text import sayable
 from picloud.models import KvEntry
 from picloud.security.accountability import audit
@@ -66,6 +66,8 @@ def put(request: Request) -> dict[str, Any]:
     with _writing(request) as kv:
         kv.set(_collection(request), path_text(request, "key"), body.value, body.ttl_s)
     entry = kv.written(_collection(request), path_text(request, "key"))
+    if entry.version != 1 and request.headers.get("If-None-Match", "").strip() == "*":
+        raise PreconditionFailed("Somebody else has made it at the same time.")
     audit(request, Action.KV_SET, _target(request), after={"version": entry.version, "expires_at": entry.expires_at})
     return shape(entry)
 
