@@ -50,10 +50,14 @@ document.querySelector("form.who")?.addEventListener("submit", () => {
 const calls = document.querySelector("form.who") && !/^\/(account|reauthenticate)/.test(location.pathname);
 document.querySelectorAll("main form[method=post]").forEach((form) => {
   const buttons = form.querySelectorAll("button:not([type=button])");
-  if (!calls || !buttons.length || form.closest("td")) return;
+  if (!calls || !buttons.length) return;
   document.querySelectorAll("[data-sample-call]").forEach((sample) => { sample.hidden = true; });
   const button = document.createElement("button");
   Object.assign(button, { name: "as_curl", value: "1", className: "plain curl", formNoValidate: true, textContent: "Show as curl" });
+  if (form.closest("td")) {
+    button.textContent = "curl";
+    button.setAttribute("aria-label", `Show as curl: ${buttons[0].textContent.trim()}`);
+  }
   const first = [...buttons].find((each) => !each.hasAttribute("formaction")) ?? buttons[0];
   first.parentElement.matches(".row") ? first.parentElement.append(button) : first.after(button);
 });

@@ -203,17 +203,20 @@ def test_every_page_is_open_to_all_quiet_and_fits(
         color_scheme=theme,
         storage_state=owner,
     )
-    watched, barriers, too_wide = Watched(context.new_page(), serving.address), [], []
+    watched = Watched(context.new_page(), serving.address)
+    barriers, too_wide, cut = list[str](), list[str](), list[str]()
     for name, path in walk.pages.items():
         watched.open(path)
         watched.picture(pictures, f"{name}-{theme}-{width}")
         barriers += watched.barriers()
         too_wide += [path] if watched.is_too_wide() else []
+        cut += watched.cut_tables()
     context.close()
     print(f"The pages' pictures are in {pictures}")
     assert barriers == []
     assert watched.troubles == []
     assert too_wide == []
+    assert cut == []
 
 
 def test_pages_for_all_are_open_to_all(serving: Serving, walk: Walk, chromium: "Browser") -> None:

@@ -59,6 +59,15 @@ class Watched:
         """Whether the page as a whole has to be scrolled sideways."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
+    def cut_tables(self) -> list[str]:
+        """Tables of which a part is out of sight, by their names; what is folded up in `details` does not count."""
+        found: list[str] = self.page.evaluate(
+            """() => [...document.querySelectorAll(".scroll")]
+                .filter((part) => part.scrollWidth > part.clientWidth && !part.closest("details"))
+                .map((part) => `${location.pathname}: ${part.getAttribute("aria-label") ?? part.innerText.slice(0, 60)}`)"""
+        )
+        return found
+
     def picture(self, folder: Path, name: str) -> None:
         self.page.screenshot(path=folder / f"{name}.png", full_page=True)
 
