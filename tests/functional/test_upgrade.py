@@ -56,6 +56,16 @@ def test_a_migration_that_fails_leaves_the_schema_as_it_was(old: tuple[Serving, 
     assert revision(engine) == OLD
 
 
+def test_without_a_backup_nothing_is_migrated(old: tuple[Serving, Engine]) -> None:
+    server, engine = old
+    server.data_dir.mkdir(exist_ok=True)
+    (server.data_dir / "backups").write_text("in the way")
+    refused = server.run("upgrade")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert revision(engine) == OLD
+
+
 def test_other_commands_say_what_to_do(old: tuple[Serving, Engine]) -> None:
     refused = old[0].run("backup")
     assert refused.returncode == 1
