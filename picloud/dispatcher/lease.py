@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from psycopg2.extensions import cursor as Cursor
 
 from picloud.dispatcher.claim import Claimed, by_key
-from picloud.dispatcher.link import LIVE_EPOCHS
+from picloud.models.node import LIVE_EPOCHS
 
 _EXTEND = """
     UPDATE outbox AS o SET due = now() + make_interval(secs => %s)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
+from psycopg2.extensions import cursor as Cursor
 
 from picloud.dispatcher.claim import Claimed
 from picloud.dispatcher.claimer import Claimer
@@ -13,7 +14,8 @@ from picloud.dispatcher.lease import extend, free_lost, free_own
 from picloud.dispatcher.link import Link
 from picloud.dispatcher.scheduler import fire, next_cron_s
 from picloud.dispatcher.settle import Ended, settle
-from picloud.dispatcher.verdict import Dead, Retry
+from picloud.dispatcher.verdict import Dead, PutBack, Retry
+from picloud.services.promises import PROMISE, Promises
 from picloud.services.trouble import passes
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Ledger:
         self._backlog_max = backlog_max
         self._lease_s = lease_s
         self._claimer = Claimer(lease_s)
+        self._promises = Promises()
 
     def exchange(
         self, ended: Sequence[Ended], room: int, *, announce: bool = False
@@ -46,10 +49,13 @@ class Ledger:
         try:
             with self._link.transaction() as cursor:
                 settled = settle(cursor, self._link.epoch, ended)
+                until = self._promise(cursor) if any(map(_waits_again, settled)) else None
                 claimed = self._claimer.claim(cursor, self._link.epoch, room) if room else []
                 if claimed and announce:
                     self._link.announce_with(cursor)
-                return settled, claimed
+            if until is not None:
+                self._promises.made(until)
+            return settled, claimed
         except Exception as error:
             if passes(error) or not ended:
                 raise
@@ -73,7 +79,12 @@ class Ledger:
     def fire_crons(self) -> tuple[int, float | None]:
         """Write the events of cron triggers that are due. How many were looked at, and seconds until there are more."""
         with self._link.transaction() as cursor:
-            return fire(cursor, self._backlog_max), next_cron_s(cursor)
+            fired = fire(cursor, self._backlog_max)
+            until = self._promise(cursor) if fired else None
+            next_s = next_cron_s(cursor)
+        if until is not None:
+            self._promises.made(until)
+        return fired, next_s
 
     def renew(self, rows: Sequence[Claimed]) -> list[Claimed]:
         """Those of `rows` that are still ours; they have new leases."""
@@ -94,6 +105,13 @@ class Ledger:
         with self._link.cursor() as cursor:
             free_own(cursor, self._link.epoch, hand.all())
 
+    def _promise(self, cursor: Cursor) -> float | None:
+        """With the transaction's commit. Until when it holds; None: there is one that holds."""
+        until = self._promises.due()
+        if until is not None:
+            cursor.execute(PROMISE)
+        return until
+
     def _settle_alone(self, item: Ended) -> list[Ended]:
         """One delivery must not keep all others from being settled, whatever its handler has returned."""
         for candidate in (item, _without_output(item)):
@@ -106,6 +124,11 @@ class Ledger:
                 log.warning("not settled", exc_info=error, extra={"fields": {"delivery_id": item.claimed.id}})
         with self._link.transaction() as cursor:
             return settle(cursor, self._link.epoch, [Ended(item.claimed, Retry(_UNSTORABLE_PAUSE_S))])
+
+
+def _waits_again(item: Ended) -> bool:
+    """It, or a letter of its, has to be claimed by somebody."""
+    return bool(item.letters) or isinstance(item.verdict, Retry | PutBack)
 
 
 def _without_output(item: Ended) -> Ended:

@@ -12,21 +12,14 @@ from psycopg2.extensions import make_dsn
 from sqlalchemy import Engine
 
 from picloud.domain import ids
-from picloud.models.node import EPOCH_LOCK_CLASS, SESSION_LOCK_CLASS
-from picloud.services import changes
+from picloud.models.node import EPOCH_LOCK_CLASS, LIVE_EPOCHS, SESSION_LOCK_CLASS
+from picloud.services import changes, promises
 
 CHANNEL = "picloud_outbox"
 """NOTIFY channel; the payload is the epoch of the node that has new deliveries."""
 
 NODES_CHANNEL = "picloud_nodes"
 """NOTIFY channel; the payload is the epoch of the node that has come."""
-
-LIVE_EPOCHS = f"""
-    SELECT objid::bigint FROM pg_locks
-    WHERE locktype = 'advisory' AND classid = {EPOCH_LOCK_CLASS} AND objsubid = 2 AND granted
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""  # noqa: S608
-"""The epochs of the nodes that are alive."""
 
 # Without others there is nobody to tell, and no commit record to write. With them, none of them waits for the disk.
 _NOTIFY = f"SELECT pg_notify(%(channel)s, %(epoch)s::text) WHERE EXISTS ({LIVE_EPOCHS} AND objid::bigint <> %(epoch)s)"
@@ -41,10 +34,14 @@ _PLANNING = """
 
 
 class Heard(NamedTuple):
-    """What the other nodes have said: whether there are new deliveries or nodes, and the apps whose code has changed."""
+    """What the other nodes have said: whether there are new deliveries or nodes, and the apps whose code has changed.
+
+    `promised`: a node has committed deliveries, which it will claim if it doesn't hang.
+    """
 
     deliveries: bool
     nodes: bool
+    promised: bool
     changed: "list[UUID | None]"
 
 
@@ -92,7 +89,9 @@ class Link:
             cursor.execute("SELECT pg_advisory_lock(%s, pg_backend_pid())", (SESSION_LOCK_CLASS,))
             # Shared: our own dead session, which the server may still count as alive, must not keep us out.
             cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (EPOCH_LOCK_CLASS, self._epoch))
-            cursor.execute(f"LISTEN {CHANNEL}; LISTEN {NODES_CHANNEL}; LISTEN {changes.CHANNEL}")
+            cursor.execute(
+                f"LISTEN {CHANNEL}; LISTEN {NODES_CHANNEL}; LISTEN {changes.CHANNEL}; LISTEN {promises.CHANNEL}"
+            )
             cursor.execute(_PLANNING)
         self._announce(NODES_CHANNEL)
 
@@ -142,7 +141,7 @@ class Link:
         own = str(self.epoch)
         of_others = {note.channel for note in notifies if note.payload != own}
         changed = [ids.parse(note.payload) for note in notifies if note.channel == changes.CHANNEL]
-        return Heard(CHANNEL in of_others, NODES_CHANNEL in of_others, changed)
+        return Heard(CHANNEL in of_others, NODES_CHANNEL in of_others, promises.CHANNEL in of_others, changed)
 
     def twin(self) -> Connection:
         """Another connection like this one, asynchronous and not made yet. Raises the errors of psycopg2."""

@@ -20,6 +20,7 @@ from picloud.services.code.app_code import AppCodeCache
 from picloud.services.delivery.completions import Completions
 from picloud.services.executions.feed import ExecutionFeed
 from picloud.services.executions.rows import log_execution
+from picloud.services.promises import LOOK_S
 from picloud.services.trouble import passes
 from picloud.services.wakeup import Wakeup
 from picloud.settings import Settings
@@ -81,6 +82,7 @@ class Loop:
         self._ended: list[Ended] = []
         self._hungry = True
         self._announced_at = 0.0
+        self._promised_until = 0.0
         self._cron_at = 0.0
         self._pause_s = FIRST_PAUSE_S
         self._stop_at: float | None = None
@@ -187,10 +189,21 @@ class Loop:
         if heard.deliveries:
             # Should the node hang, what it claims after this look is seen to be due again by the next one.
             self._timers.set(Timer.AGAIN, now + self._lease_s)
-        if heard.deliveries or self._timers.went_off(Timer.DUE, now) or self._timers.went_off(Timer.AGAIN, now):
+        if heard.deliveries or any(self._timers.went_off(timer, now) for timer in (Timer.DUE, Timer.AGAIN)):
             self._hungry = True
+        self._keep_promises(heard.promised, now)
         if heard.nodes or self._neighbours.hear(busy=bool(self._hand)):
             self._timers.set_earlier(Timer.RECOVER, now + GRACE_S)
+
+    def _keep_promises(self, heard: bool, now: float) -> None:
+        """Look whether the others have claimed what they committed: once for each promise, after the last commit of it."""
+        if heard:
+            self._promised_until = now + LOOK_S
+            self._timers.set_earlier(Timer.PROMISED, self._promised_until)
+        if self._timers.went_off(Timer.PROMISED, now):
+            self._hungry = True
+            if self._promised_until > now:
+                self._timers.set(Timer.PROMISED, self._promised_until)
 
     def _let_follow(self, ended: Ended, now: float) -> None:
         """Others had to wait for this end: here, and where there is a cap on other nodes as well."""

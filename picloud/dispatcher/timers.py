@@ -12,6 +12,8 @@ class Timer(Enum):
     """Leases have to be renewed."""
     ANNOUNCE = auto()
     """Other nodes have to hear of new deliveries."""
+    PROMISED = auto()
+    """What another node has committed is claimed by it, or it hangs."""
     AGAIN = auto()
     """What another node has announced is claimed by it for sure, or its lease has ended."""
     RECOVER = auto()

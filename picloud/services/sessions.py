@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from picloud.services.backlogs import Backlogs
+from picloud.services.promises import PROMISE, Promises
 from picloud.services.wakeup import Wakeup
 
 _LISTENERS = "picloud.listeners"
@@ -16,11 +17,15 @@ _ACTIONS = "picloud.after_commit"
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who in this process wants to know: the sleeping dispatcher, the cache of code, and the one of backlogs."""
+    """Who in this process wants to know: the sleeping dispatcher, the cache of code, and the one of backlogs.
+
+    `promises`: what the dispatchers of other nodes are told.
+    """
 
     wakeup: Wakeup
     code_changed: Callable[[UUID | None], None] | None
     backlogs: Backlogs = field(default_factory=Backlogs)
+    promises: Promises = field(default_factory=Promises)
 
 
 def session_factory(
@@ -28,6 +33,7 @@ def session_factory(
 ) -> sessionmaker[Session]:
     """Sessions of `engine`. After a commit, new deliveries wake `wakeup` and changed code calls `code_changed`."""
     factory = sessionmaker(engine, expire_on_commit=False, info={_LISTENERS: Listeners(wakeup, code_changed)})
+    event.listen(factory, "before_commit", _promise)
     event.listen(factory, "after_commit", _run_actions)
     event.listen(factory, "after_transaction_end", _forget_actions)
     return factory
@@ -51,6 +57,17 @@ def wake_dispatcher(session: Session) -> None:
     """After the commit of the present transaction, the local dispatcher looks for what is due."""
     wakeup = listeners(session).wakeup
     after_commit(session, wakeup, wakeup.notify)
+
+
+def _promise(session: Session) -> None:
+    """With the commit of deliveries, so that another node looks for them should this one hang from there on."""
+    heard_by = listeners(session)
+    if session.in_nested_transaction() or heard_by.wakeup not in session.info.get(_ACTIONS, {}):
+        return
+    until = heard_by.promises.due()
+    if until is not None:
+        session.execute(text(PROMISE))
+        after_commit(session, heard_by.promises, lambda: heard_by.promises.made(until))
 
 
 def _run_actions(session: Session) -> None:

@@ -1,5 +1,6 @@
 """Two nodes on one database: one dies, or hangs past its lease and goes on; one has a wrong clock."""
 
+import functools
 import random
 import signal
 import statistics
@@ -34,6 +35,8 @@ STOPS = (
     "settled, not committed",
     "effects settled, not committed",
 )
+COMMITTED = "event committed, not answered"
+COUNTED = "SELECT value FROM kv_entries WHERE key = :key"
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 AN_HOUR_AHEAD = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+3600s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
@@ -142,3 +145,16 @@ def test_the_fence_is_what_keeps_effects_from_being_doubled_and_the_check_sees_i
     if wrong:
         assert f"email {key} ended well 2 times and badly 0 times" in wrong
         assert f"email:{key} was counted 2 times, not 1" in wrong
+
+
+def test_what_a_node_committed_just_before_it_hung_runs_on_the_other(nodes: MakeNodes) -> None:
+    """It could neither claim nor announce that; and it lives, so nobody takes anything from it."""
+    first, second = nodes({}, {}, **LIVELY)
+    mix = Mix(first, cron=False)
+    for key in ("1.0.ok.0", "2.0.ok.0"):  # the second may be covered by the promise of the first
+        first.traps.set(COMMITTED, signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as client:
+            client.submit(mix.offer, Offer("email", key))
+            with standing_still(first, COMMITTED):
+                eventually(functools.partial(rows, second, COUNTED, key=f"email:{key}"))
+    assert judge(look(second.engine, mix.app_id, mix.accepted, mix.offered)) == []
