@@ -79,6 +79,7 @@ class Outcome:
     """`result` is JSON as it can be stored (None where the run failed or the answer was bytes). `response` is there for
     events of kind `http` alone. `memory_peak_bytes` is how far the worker's address space grew over an empty worker;
     where a reused worker stayed under its own earlier peak, its present size, which is a lower bound. `host_calls`: the first.
+    `executor_gone`: a `crash` of the executor's, not of the run's own making.
     """
 
     status: Status
@@ -92,3 +93,4 @@ class Outcome:
     cpu_ms: float = 0.0
     memory_peak_bytes: int = 0
     host_calls: list[HostCall] = field(default_factory=list)
+    executor_gone: bool = False

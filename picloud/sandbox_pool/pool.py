@@ -128,9 +128,10 @@ class Pool:
         outcome, ended = self._run_in(self._seats.take(job), job, host, load)
         if outcome.status in SURVIVED:
             self._breaker.survived(key)
-        elif outcome.status is not Status.output and (outcome.status is not Status.crash or ended is not None):
+        elif outcome.status is Status.crash and ended is None:
+            outcome.executor_gone = True
+        elif outcome.status is not Status.output:  # which costs a fork and no more
             self._breaker.killed(key, time.monotonic())
-        # else it said too much, which costs a fork and no more; or its executor died, and it with it
         return outcome
 
     def _run_in(self, seat: Seat, job: Job, host: HostCalls | None, load: bytes) -> tuple[Outcome, Exit | None]:

@@ -1,8 +1,11 @@
 """Manager, orchestrator and executor as processes of their own: what each does, and what goes on without the others."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,22 @@ from picloud.inbound.signatures import sign_standard
 from picloud.postgres.cluster import Cluster
 from tests.functional.client import eventually
 from tests.functional.parts import Part, Parts, running
+from tests.functional.serving import children
 
 pytestmark = pytest.mark.xdist_group("parts")
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 HANDLER = "def handler(ctx):\n    ctx.kv('seen').incr(ctx.event.email.subject)\n    return 1\n"
+BUSY = """
+import time
+
+def handler(ctx):
+    n = ctx.kv("calls").incr("n")
+    until = time.time() + 2
+    while time.time() < until:
+        pass
+    return {"n": n}
+"""
 HELLO = "def handler(ctx):\n    return {'hello': 1}\n"
 
 
@@ -126,6 +140,21 @@ def test_mail_is_taken_without_an_executor_and_run_when_there_is_one_again(parts
     assert {each["status"] for each in mailbox.executions()} == {"ok"}
     assert (mailbox.seen("waits"), mailbox.seen("waits-too")) == (1, 1)
     eventually(parts.orchestrator.is_ready)
+
+
+def test_a_call_whose_zygote_ends_amid_it_is_begun_anew(parts: Parts) -> None:
+    app = parts.owner.new_app()
+    parts.owner.script(app, "busy", BUSY)
+    parts.owner.route(app, "GET", "/busy", "busy")
+    with ThreadPoolExecutor() as threads:
+        call = threads.submit(parts.orchestrator.request, f"/run/{app}/busy")
+        eventually(lambda: any(child.cpu_s > 0.3 for child in parts.executor.children))
+        for keeper in children(parts.executor.pid):
+            os.kill(keeper.pid, signal.SIGKILL)
+        assert call.result().json == {"n": 1}
+    assert [each["status"] for each in eventually(lambda: parts.owner.get(f"/apps/{app}/executions")["items"])] == [
+        "ok"
+    ]
 
 
 def test_the_executor_has_no_secrets_no_database_and_no_network(parts: Parts) -> None:

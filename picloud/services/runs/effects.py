@@ -122,6 +122,10 @@ class Effects:
     def session(self) -> Session | None:
         return self._transaction.session
 
+    @property
+    def asked_outside(self) -> bool:
+        return self._transaction.asked_outside
+
     def bound(self, wall_s: float) -> None:
         """How long the run may take. What it waits for ends with it: calls to the outside, and sync handlers."""
         self._wall_s = wall_s
@@ -165,6 +169,7 @@ class Effects:
 
     def fetch(self, call: Mapping[str, Any]) -> dict[str, Any]:
         """What is asked for outside is not undone when the run fails. Raises OutboundError."""
+        self._transaction.asked_outside = True
         return fetch(call, allow=self.app.http_allow, limits=OutboundLimits(), deadline_s=self._deadline_s())
 
     def secret(self, name: str) -> str:

@@ -30,8 +30,19 @@ class HttpRuns:
     def run(self, app: AppCode, script_id: UUID, event: Mapping[str, Any], principal: str | None) -> RunResult:
         """Run the script. What it did through `ctx` is committed with the run's record before this returns.
 
-        A run without effects does not wait for its record. Raises Busy, ExecutorGone, NotFound, the database's errors.
+        A run without effects does not wait for its record. One whose executor was restarted amid it, and of which nothing
+        is to be seen, is begun anew, once. Raises Busy, ExecutorGone, NotFound, the database's errors.
         """
+        if run := self._run(app, script_id, event, principal, first=True):
+            return run
+        run = self._run(app, script_id, event, principal, first=False)
+        assert run is not None
+        return run
+
+    def _run(
+        self, app: AppCode, script_id: UUID, event: Mapping[str, Any], principal: str | None, *, first: bool
+    ) -> RunResult | None:
+        """None for a `first` run that may be begun anew."""
         cause = Cause(UUID(event["trace_id"]), event["depth"])
         effects = self.effects.of(app, cause)
         try:
@@ -44,6 +55,8 @@ class HttpRuns:
                 wait_s=self.settings.sandbox_wait_s,
                 host=effects,
             )
+            if first and run.outcome.executor_gone and not effects.asked_outside:
+                return None
             effects.mask(run.outcome)
             if not self._committed(run, event, effects):
                 self.recorder.add(_row(run, event))

@@ -33,6 +33,8 @@ class RunTransaction:
         self._records: list[ExecutionRow] = []
         self.growth = KvGrowth()
         self.session = session
+        self.asked_outside = False
+        """What was asked for outside is not undone by a rollback."""
 
     def opened(self) -> Session:
         if self.session is None:
