@@ -64,14 +64,15 @@ def test_what_this_machine_alone_may_ask(admin: Admin) -> None:
         ask = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *options)
         return admin.machine.run(*ask, f"http://127.0.0.1:8080{path}")
 
-    for path in ("/metrics", "/readyz", "/orchestrator/metrics", "/orchestrator/healthz"):
+    for path in ("/metrics", "/readyz", "/orchestrator/metrics", "/orchestrator/healthz", "/run/shop/ping"):
         assert answer(path) == "200"
     for path in (
         "/",
-        "/run/shop/ping",
         "/api/v1/admin/me",
         "/orchestrator/run/shop/ping",
         "/orchestrator/internal/tls-ask",
     ):
         assert answer(path) == "404"
-    assert answer("/metrics", "-H", "Host: rebound.example") != "200"
+    assert admin.machine.run("curl", "-s", "-H", "Host: rebound.example", "http://127.0.0.1:8080/metrics") == ""
+    forged = ("curl", "-sS", "-H", "X-Forwarded-For: 198.51.100.1", "http://127.0.0.1:8080/run/shop/who")
+    assert admin.machine.run(*forged) == "127.0.0.1"
