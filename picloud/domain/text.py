@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\r\n\v\f\x85\u2028\u2029][ \t\r\n\v\f\x85\u2028\u2029]*")
 
 
@@ -48,4 +49,4 @@ def storable(text: str) -> bool:
 
 def sayable(text: str) -> bool:
     """Whether UTF-8 can say it, and PostgreSQL's json hold it: no lone surrogate."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or _LONE_SURROGATE.search(text) is None
