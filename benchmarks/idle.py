@@ -23,8 +23,8 @@ from benchmarks.memory import descendants, part_of
 from picloud.postgres.binaries import find_bindir
 from picloud.postgres.cluster import Cluster
 
-CALM_S = 20
-"""After the start, for what is done once: spare workers, the look for lost nodes."""
+CALM_S = 40
+"""After the start, for what is done once: spare workers, the look for lost nodes, connections that are closed."""
 TRIGGERS = {
     "kv": {"collection_glob": "orders"},
     "cron": {"schedule": "0 0 29 2 *"},

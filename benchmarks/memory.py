@@ -9,7 +9,8 @@ from pathlib import Path
 
 from benchmarks.box import Box, served
 
-SETTLE_S = 3
+SETTLE_S = 40
+"""Idle: connections to PostgreSQL that are not needed are closed after 30 s."""
 
 
 def descendants(pid: int) -> list[int]:

@@ -3,6 +3,8 @@
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.engine import URL
 
+from picloud.models.connection_pool import ShrinkingPool
+
 _APPLICATION_NAME = "picloud"
 IDLE_IN_TRANSACTION_MS = 60_000
 """After so long the server ends a transaction in which nothing happens."""
@@ -26,6 +28,7 @@ def make_engine(url: URL | str, *, pool_size: int, statement_timeout_ms: int = 3
     )
     return create_engine(
         database_url(str(url) if isinstance(url, str) else url.render_as_string(hide_password=False)),
+        poolclass=ShrinkingPool,
         pool_size=pool_size,
         max_overflow=2,
         pool_timeout=5,
