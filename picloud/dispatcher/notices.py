@@ -43,7 +43,7 @@ _DEAD = text("""
 _LAST_MAIL = text("""
     SELECT greatest(max(k.created_at), :asked_at) FROM triggers AS t
     LEFT JOIN inbound_dedupe_keys AS k ON k.trigger_id = t.id
-    WHERE t.kind = 'email' AND t.enabled HAVING count(*) > 0
+    WHERE t.kind = 'email' AND t.enabled AND t.deleted_at IS NULL HAVING count(*) > 0
 """)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from picloud.dispatcher.notices import Notifier
 from picloud.models.partitions import ensure_partitions
 from picloud.services.retention.retention import drop_days
-from picloud.services.retention.rows import clear_defaults, forget_closed, forget_expired
+from picloud.services.retention.rows import clear_defaults, forget_closed, forget_expired, forget_triggers
 from picloud.services.trouble import passes
 from picloud.settings import Settings
 
@@ -36,7 +36,7 @@ def make_partitions(connection: Connection, settings: Settings) -> None:
         ensure_partitions(connection)
 
 
-TASKS: tuple[Task, ...] = (make_partitions, drop_days, clear_defaults, forget_closed, forget_expired)
+TASKS: tuple[Task, ...] = (make_partitions, drop_days, clear_defaults, forget_closed, forget_triggers, forget_expired)
 
 
 def seconds_to_next_day(now: datetime) -> float:

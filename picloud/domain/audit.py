@@ -46,6 +46,7 @@ class Action(StrEnum):
     TRIGGER_CREATE = "trigger.create"
     TRIGGER_UPDATE = "trigger.update"
     TRIGGER_DELETE = "trigger.delete"
+    TRIGGER_RESTORE = "trigger.restore"
     TRIGGER_TEST = "trigger.test"
     TRIGGER_ROTATE_SECRET = "trigger.rotate_secret"  # noqa: S105
     KV_SET = "kv.set"
@@ -56,6 +57,7 @@ class Action(StrEnum):
     """By a handler, once per run; `via` names the trace."""
     DELIVERY_RETRY = "delivery.retry"
     DELIVERY_CANCEL = "delivery.cancel"
+    DELIVERY_RESTORE = "delivery.restore"
     DELIVERY_RESEND = "delivery.resend"
     DEAD_LETTER_REPLAY = "dead_letter.replay"
     DEAD_LETTER_DISCARD = "dead_letter.discard"

@@ -14,7 +14,8 @@ class DeadLetter(DeliveryColumns, Base):
     """A delivery that ended without success. Its id is the delivery's; `event` is a copy: events go by age.
 
     `trace_id` stands beside the copy: PostgreSQL can't look into every JSON that it keeps. `version`: of the script, that
-    failed last; None where it never ran. `closed_at`: since when nobody needs it, for it was cancelled or discarded.
+    failed last; None where it never ran. `closed_at`: since when nobody needs it, for it was cancelled or discarded. Of one
+    that was cancelled, `due` is when it would have been tried, and `version` the one that had to run.
     """
 
     __tablename__ = "dead_letters"
@@ -33,4 +34,5 @@ class DeadLetter(DeliveryColumns, Base):
     version: Mapped[int | None]
     failed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
+    due: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

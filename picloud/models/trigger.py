@@ -9,7 +9,10 @@ from picloud.models.base import Base, CreatedAt, Id, one_of
 
 
 class Trigger(Base):
-    """What all kinds of triggers share. Each kind has a table of details, one row per trigger."""
+    """What all kinds of triggers share. Each kind has a table of details, one row per trigger.
+
+    A deleted one is kept for as long as it can be restored: `deleted_at`.
+    """
 
     __tablename__ = "triggers"
     __table_args__ = (one_of("kind", TriggerKind), one_of("dispatch_mode", DispatchMode), one_of("priority", Priority))
@@ -28,3 +31,4 @@ class Trigger(Base):
     registered_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]

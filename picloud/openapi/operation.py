@@ -68,6 +68,7 @@ class Queued(msgspec.Struct):
 LIMIT = Query("limit", Annotated[int, Meta(ge=1, le=MAX_LIMIT)], f"How many items; {DEFAULT_LIMIT} without it.")
 FILTER = Annotated[str, Meta(min_length=1)]
 """A text that narrows a list. An empty one would not, and is refused."""
+UNDO = "It can be restored until it is removed for good: 30 days, or what `closed_keep_days` says."
 PAGE = (LIMIT, Query("after", str, "The `next` of the page before. Without it, from the start."))
 
 

@@ -62,5 +62,10 @@ class CronTriggers:
         }
 
 
+def plan(request: Request, trigger: Trigger) -> None:
+    """Set its next time, from now on."""
+    _service(request).plan(trigger)
+
+
 def _service(request: Request) -> CronTriggerService:
     return CronTriggerService(request.db, trigger_service(request))

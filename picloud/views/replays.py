@@ -1,4 +1,4 @@
-"""Dead letters are delivered again: one, or all that a filter names."""
+"""Dead letters are delivered again, one or all that a filter names; and what was cancelled, after all."""
 
 from typing import Annotated, Any
 
@@ -9,8 +9,9 @@ from pyramid.request import Request
 from picloud.domain.access import Capability
 from picloud.domain.audit import Action
 from picloud.security.accountability import audit
+from picloud.services.delivery.deliveries import DeliveryService
 from picloud.services.replays.replays import MAX_LETTERS, ReplayService, ReplayVersion
-from picloud.views.api import api, json_body, optional_json_body, runtime, storing
+from picloud.views.api import api, json_body, optional_json_body, path_id, runtime, storing
 from picloud.views.dead_letters import letter_id
 from picloud.views.letter_filters import LetterFilter, narrowed
 
@@ -55,6 +56,18 @@ def replay_many(request: Request) -> dict[str, Any]:
     audit(request, Action.DEAD_LETTER_REPLAY, "by filter", after=answer | {"filter": body.filter})
     request.response.status_int = 202
     return answer
+
+
+@api("restore_delivery", "POST", Capability.DELIVERY_MANAGE)
+@storing
+def restore(request: Request) -> Any:
+    """Takes a cancel back."""
+    deliveries = DeliveryService(request.db, request.context.app)
+    delivery = deliveries.get(path_id(request))
+    _replays(request).revive(delivery.id)
+    audit(request, Action.DELIVERY_RESTORE, delivery.id)
+    request.response.status_int = 202
+    return msgspec.to_builtins(deliveries.get(delivery.id))
 
 
 def _replays(request: Request) -> ReplayService:

@@ -18,7 +18,7 @@ from picloud.security.accountability import audit
 from picloud.services.events.sample_events import SampleEventService
 from picloud.services.triggers.last_runs import last_runs
 from picloud.views.api import api, json_body, optional_json_body, page_request, page_shape, path_id, storing
-from picloud.views.cron_triggers import CronTriggers
+from picloud.views.cron_triggers import CronTriggers, plan
 from picloud.views.dead_letter_triggers import DeadLetterTriggers
 from picloud.views.deliveries import outbox_service
 from picloud.views.email_triggers import EmailTriggers
@@ -109,6 +109,16 @@ def delete(request: Request) -> Response:
     audit(request, Action.TRIGGER_DELETE, trigger.id, _shape_one(request, trigger))
     triggers.delete(trigger)
     return Response(status=204)
+
+
+@api("restore_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
+def restore(request: Request) -> dict[str, Any]:
+    trigger = trigger_service(request).restore(path_id(request))
+    if trigger.kind == TriggerKind.CRON:
+        plan(request, trigger)
+    restored = _shape_one(request, trigger)
+    audit(request, Action.TRIGGER_RESTORE, trigger.id, after=restored)
+    return _with_last_run(request, restored)
 
 
 @api("test_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)

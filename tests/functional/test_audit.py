@@ -167,6 +167,8 @@ class Story:
         fresh = {"inbound_secret": "very secret value"}
         change("rotate_secret", "POST", Action.TRIGGER_ROTATE_SECRET, lambda: owner.post(rotate, fresh, status=200))
         change("trigger", "DELETE", Action.TRIGGER_DELETE, lambda: owner.delete(one))
+        back = lambda: owner.post(f"{one}/restore", status=200)  # noqa: E731
+        change("restore_trigger", "POST", Action.TRIGGER_RESTORE, back)
 
     def deliveries(self) -> None:
         owner, change, path = self.owner, self.change, self.path
@@ -199,6 +201,8 @@ class Story:
         waiting = self.waiting()
         change("resend_delivery", "POST", Action.DELIVERY_RESEND, lambda: owner.post(f"{waiting}/resend", status=202))
         change("cancel_delivery", "POST", Action.DELIVERY_CANCEL, lambda: owner.post(f"{waiting}/cancel", status=200))
+        back = lambda: owner.post(f"{waiting}/restore", status=202)  # noqa: E731
+        change("restore_delivery", "POST", Action.DELIVERY_RESTORE, back)
 
     def waiting(self) -> str:
         """A delivery that is not due for a while."""

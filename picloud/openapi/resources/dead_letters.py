@@ -4,7 +4,7 @@ from uuid import UUID
 import msgspec
 
 from picloud.domain.kinds import EventKind
-from picloud.openapi.operation import FILTER, PAGE, Moment, Operation, Query, Queued, Resource, page
+from picloud.openapi.operation import FILTER, PAGE, UNDO, Moment, Operation, Query, Queued, Resource, page
 from picloud.openapi.resources.deliveries import Attempt
 from picloud.services.replays.replays import ReplayVersion
 from picloud.views.discards import DiscardMany
@@ -72,7 +72,6 @@ _FILTER = (
     Query("until", Moment, "Only failed for good before this moment."),
 )
 
-_UNDO = "It can be restored until it is removed for good: 30 days, or what `closed_keep_days` says."
 
 DEAD_LETTERS = Resource(
     "dead letters",
@@ -127,14 +126,14 @@ DEAD_LETTERS = Resource(
             method="DELETE",
             id="discard_dead_letter",
             summary="Discard a dead letter",
-            description=_UNDO,
+            description=UNDO,
         ),
         Operation(
             route="discard_dead_letters",
             method="POST",
             id="discard_dead_letters",
             summary="Discard the dead letters that a filter names",
-            description=_UNDO,
+            description=UNDO,
             body=DiscardMany,
             example={"filter": {"error_type": "ValueError"}},
             answers={200: Discarded},

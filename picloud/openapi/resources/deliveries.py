@@ -6,7 +6,7 @@ import msgspec
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.kinds import EventKind
 from picloud.models import ExecutionStatus
-from picloud.openapi.operation import FILTER, PAGE, Moment, Operation, Query, Queued, Resource, page
+from picloud.openapi.operation import FILTER, PAGE, UNDO, Moment, Operation, Query, Queued, Resource, page
 from picloud.openapi.resources.executions import RunError
 from picloud.views.deliveries import Resend
 
@@ -86,7 +86,16 @@ DELIVERIES = Resource(
             method="POST",
             id="cancel_delivery",
             summary="Cancel a waiting delivery",
+            description=UNDO,
             answers={200: Delivery},
+        ),
+        Operation(
+            route="restore_delivery",
+            method="POST",
+            id="restore_delivery",
+            summary="Take back that a delivery was cancelled",
+            description="It waits again as it did, with the attempts that it had, until it is due.",
+            answers={202: Delivery},
         ),
         Operation(
             route="resend_delivery",

@@ -2,7 +2,7 @@ from typing import Any
 
 import msgspec
 
-from picloud.openapi.operation import PAGE, Operation, Resource, page
+from picloud.openapi.operation import PAGE, UNDO, Operation, Resource, page
 from picloud.openapi.resources import trigger_shapes as shapes
 from picloud.openapi.resources.trigger_previews import PREVIEWS
 from picloud.views.cron_triggers import CronTriggerChange, NewCronTrigger
@@ -72,7 +72,22 @@ TRIGGERS = Resource(
             answers={200: shapes.Trigger},
             guarded=True,
         ),
-        Operation(route="trigger", method="DELETE", id="delete_trigger", summary="Delete a trigger", guarded=True),
+        Operation(
+            route="trigger",
+            method="DELETE",
+            id="delete_trigger",
+            summary="Delete a trigger",
+            description="What waits for delivery by it is still delivered. " + UNDO,
+            guarded=True,
+        ),
+        Operation(
+            route="restore_trigger",
+            method="POST",
+            id="restore_trigger",
+            summary="Take back that a trigger was deleted",
+            description="It is as it was, with its address and secrets. What would have set it off meanwhile is not made up for.",
+            answers={200: shapes.Trigger},
+        ),
         Operation(
             route="test_trigger",
             method="POST",

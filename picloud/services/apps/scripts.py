@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -100,9 +100,12 @@ class ScriptService:
         """Raises Conflict when a script, a route, a trigger, a waiting delivery or an open dead letter needs it."""
         if script.kind == ScriptKind.MODULE and (names := importers(self._session, self._pool, script)):
             raise Conflict(f"The module {script.name!r} is imported by {_listed(names)}. Change or remove them first.")
-        for what, model in (("routes", Route), ("triggers", Trigger), ("waiting deliveries", Outbox)):
+        for what, model in (("routes", Route), ("waiting deliveries", Outbox)):
             self._none(script, what, model.script_id == script.id)
+        self._none(script, "triggers", Trigger.script_id == script.id, Trigger.deleted_at.is_(None))
         self._none(script, "dead letters", DeadLetter.script_id == script.id, DeadLetter.state == "dead")
+        # Its deleted triggers can't come back without it.
+        self._session.execute(delete(Trigger).where(Trigger.script_id == script.id, Trigger.deleted_at.is_not(None)))
         code_changed(self._session, self._app.id)
         self._session.delete(script)
         self._session.flush()

@@ -104,7 +104,8 @@ class AppTriggers:
 def _load(connection: Connection, app_id: UUID, details: Any) -> Sequence[Any]:
     joined = Trigger.__table__.join(details.__table__, Trigger.id == details.trigger_id)
     query = select(Trigger.__table__, details.__table__).select_from(joined)
-    return connection.execute(query.where(Trigger.app_id == app_id, Trigger.enabled).order_by(Trigger.id)).all()
+    on = query.where(Trigger.app_id == app_id, Trigger.enabled, Trigger.deleted_at.is_(None))
+    return connection.execute(on.order_by(Trigger.id)).all()
 
 
 def _code(row: Any) -> TriggerCode:

@@ -70,10 +70,11 @@ RETRY_NOW = text("""
 """)
 
 CANCEL = text(f"""
-    WITH gone AS (DELETE FROM outbox WHERE id = :id AND app_id = :app_id AND epoch IS NULL RETURNING {DELIVERY_COLUMNS})
-    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id, closed_at)
+    WITH gone AS (DELETE FROM outbox WHERE id = :id AND app_id = :app_id AND epoch IS NULL
+                  RETURNING {DELIVERY_COLUMNS}, due, pinned_version)
+    INSERT INTO dead_letters ({DELIVERY_COLUMNS}, state, event, error, trace_id, closed_at, due, version)
     SELECT {delivery_columns_of("gone")}, 'cancelled', {EVENT_COPY},
-           json_build_object('type', 'Cancelled', 'message', 'Cancelled by hand.'), e.trace_id, now()
+           json_build_object('type', 'Cancelled', 'message', 'Cancelled by hand.'), e.trace_id, now(), due, pinned_version
     FROM gone LEFT JOIN events AS e ON e.id = gone.event_id RETURNING id
 """)  # noqa: S608
 

@@ -187,5 +187,5 @@ class EmailIntake:
 
 
 def _is_open(app_id: UUID | None, trigger_id: UUID | None) -> tuple[ColumnElement[bool], ...]:
-    own = (Trigger.id == trigger_id, Trigger.app_id == app_id)
+    own = (Trigger.id == trigger_id, Trigger.app_id == app_id, Trigger.deleted_at.is_(None))
     return (*own, Trigger.kind == TriggerKind.EMAIL, Trigger.enabled.is_(True))

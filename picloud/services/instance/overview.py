@@ -39,7 +39,7 @@ _STEPS = text("""
     SELECT EXISTS (SELECT FROM apps WHERE :everything OR id = ANY (:app_ids)) AS app,
            EXISTS (SELECT FROM scripts WHERE :everything OR app_id = ANY (:app_ids)) AS script,
            EXISTS (SELECT FROM routes WHERE :everything OR app_id = ANY (:app_ids))
-           OR EXISTS (SELECT FROM triggers WHERE :everything OR app_id = ANY (:app_ids)) AS cause,
+           OR EXISTS (SELECT FROM triggers WHERE deleted_at IS NULL AND (:everything OR app_id = ANY (:app_ids))) AS cause,
            EXISTS (SELECT FROM executions WHERE :everything OR app_id = ANY (:app_ids)) AS run
 """)
 

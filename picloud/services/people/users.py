@@ -1,14 +1,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from picloud.crypto import hash_password
 from picloud.domain.errors import Conflict, Forbidden, NotFound, invalid
 from picloud.domain.kinds import InstanceRole
-from picloud.models import User
+from picloud.models import Trigger, User
 from picloud.services.paging import Page, PageRequest, fetch
 from picloud.services.people.user_sessions import UserSessionService
 
@@ -76,6 +76,9 @@ class UserService:
             self._need_another_owner(user)
         try:
             with self._session.begin_nested():
+                self._session.execute(
+                    delete(Trigger).where(Trigger.registered_by == user.id, Trigger.deleted_at.is_not(None))
+                )
                 self._session.delete(user)
         except IntegrityError:
             raise Conflict("Triggers run as this user. Disable it instead, or register them anew first.") from None

@@ -63,6 +63,19 @@ class ReplayService:
             raise Conflict("The dead letter's event is not kept any more.", code="event_gone")
         self._tell(1, version)
 
+    def revive(self, delivery_id: UUID) -> None:
+        """A cancelled delivery waits again as it did: the undo. Raises NotFound, and Conflict where it can't."""
+        self._session.execute(HOLD_EVENTS)
+        letter = self._session.execute(sql.LOCK, {"id": delivery_id, "app_id": self._app_id}).one_or_none()
+        if letter is None or letter.state != "cancelled":
+            raise Conflict("The delivery is not cancelled: there is nothing to take back.", code="not_cancelled")
+        if any(
+            self._restore([row.id]) for row in self._session.execute(sql.WITHOUT_EVENT, {"ids": [delivery_id]}).all()
+        ):
+            raise Conflict("The delivery's event is not kept any more.", code="event_gone")
+        self._session.execute(sql.REVIVE, {"id": delivery_id})
+        wake_dispatcher(self._session)
+
     def many(
         self, narrowed: DeadLetterFilter, version: ReplayVersion, *, rate_per_s: float | None, limit: int, room: int
     ) -> Replayed:

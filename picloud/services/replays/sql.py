@@ -26,6 +26,13 @@ RESTORE = text("""
     ) AS e(id, kind, occurred_at, payload, trace_id, depth) ON CONFLICT (id) DO NOTHING
 """)
 
+REVIVE = text(f"""
+    WITH taken AS (DELETE FROM dead_letters WHERE id = :id RETURNING {DELIVERY_COLUMNS}, version, due)
+    INSERT INTO outbox ({DELIVERY_COLUMNS}, manual, pinned_version, due)
+    SELECT {delivery_columns_of("taken")}, false, version, coalesce(due, now()) FROM taken
+""")  # noqa: S608
+"""A cancelled delivery as it was, and due when it was."""
+
 _RAISED = delivery_columns_of("taken").replace(
     "taken.max_attempts", "taken.attempt + taken.policy_attempts AS max_attempts"
 )

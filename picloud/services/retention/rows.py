@@ -31,6 +31,13 @@ _FORGET_CLOSED = text(f"""
         SELECT id FROM dead_letters WHERE closed_at < now() - make_interval(days => :days)
         ORDER BY closed_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
 """)  # noqa: S608
+# What only heard of a trigger that goes for good goes with it.
+_FORGET_TRIGGERS = text(f"""
+    WITH gone AS (
+        SELECT id FROM triggers WHERE deleted_at < now() - make_interval(days => :days) LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
+    DELETE FROM triggers WHERE id IN (SELECT id FROM gone) OR id IN (
+        SELECT trigger_id FROM dead_letter_trigger_details WHERE source_trigger_id IN (SELECT id FROM gone))
+""")  # noqa: S608
 # Who holds an entry is about to change it.
 _FORGET_EXPIRED = text(f"""
     WITH expired AS (
@@ -63,6 +70,12 @@ def forget_closed(connection: Connection, settings: Settings) -> None:
     while removed == BATCH:
         with _short(connection):
             removed = connection.execute(_FORGET_CLOSED, {"days": settings.closed_keep_days}).rowcount
+
+
+def forget_triggers(connection: Connection, settings: Settings) -> None:
+    """Remove the triggers that were deleted long ago. Raises SQLAlchemy's errors."""
+    with _short(connection):
+        connection.execute(_FORGET_TRIGGERS, {"days": settings.closed_keep_days})
 
 
 def forget_expired(connection: Connection, settings: Settings) -> None:

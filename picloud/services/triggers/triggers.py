@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from picloud.domain.errors import NotFound, invalid
+from picloud.domain.errors import Conflict, NotFound, invalid
 from picloud.domain.kinds import SYNC_KINDS, DispatchMode, Priority, TriggerKind
-from picloud.models import App, Script, Trigger
+from picloud.models import App, CronTriggerDetails, Script, Trigger
 from picloud.services.apps.targets import endpoint
 from picloud.services.changes import code_changed
 from picloud.services.paging import Page, PageRequest, fetch
@@ -43,13 +43,14 @@ class TriggerService:
 
     def list(self, page: PageRequest) -> Page[tuple[Trigger, Script]]:
         query = select(Trigger, Script).join(Script, Script.id == Trigger.script_id)
-        return fetch(self._session, query.where(Trigger.app_id == self._app.id), Trigger.id, page)
+        own = query.where(Trigger.app_id == self._app.id, Trigger.deleted_at.is_(None))
+        return fetch(self._session, own, Trigger.id, page)
 
     def get(self, trigger_id: UUID | None, kind: TriggerKind | None = None) -> Trigger:
         """Raises NotFound, also for a trigger of another app or another kind."""
-        trigger = self._session.get(Trigger, trigger_id) if trigger_id else None
-        if trigger is None or trigger.app_id != self._app.id or (kind and trigger.kind != kind):
-            raise NotFound(f"The app {self._app.slug} has no such trigger.")
+        trigger = self._find(trigger_id)
+        if trigger.deleted_at is not None or (kind and trigger.kind != kind):
+            raise self._missing()
         return trigger
 
     def create(self, kind: TriggerKind, fields: CommonFields, registered_by: UUID) -> Trigger:
@@ -86,9 +87,32 @@ class TriggerService:
         return trigger
 
     def delete(self, trigger: Trigger) -> None:
-        self._session.delete(trigger)
+        """It fires no more, and is kept for as long as it may be restored."""
+        no_more = update(CronTriggerDetails).where(CronTriggerDetails.trigger_id == trigger.id).values(next_at=None)
+        self._session.execute(no_more)
+        trigger.deleted_at = func.now()
         self._session.flush()
         code_changed(self._session, self._app.id)
+
+    def restore(self, trigger_id: UUID | None) -> Trigger:
+        """A deleted trigger as it was. What happened meanwhile is not made up for. Raises NotFound, Conflict."""
+        trigger = self._find(trigger_id)
+        self._session.refresh(trigger, with_for_update=True)
+        if trigger.deleted_at is None:
+            raise Conflict("The trigger is not deleted.", code="not_deleted")
+        trigger.deleted_at = None
+        self._session.flush()
+        code_changed(self._session, self._app.id)
+        return trigger
+
+    def _find(self, trigger_id: UUID | None) -> Trigger:
+        trigger = self._session.get(Trigger, trigger_id) if trigger_id else None
+        if trigger is None or trigger.app_id != self._app.id:
+            raise self._missing()
+        return trigger
+
+    def _missing(self) -> NotFound:
+        return NotFound(f"The app {self._app.slug} has no such trigger.")
 
     def _assign(self, trigger: Trigger, fields: CommonFields) -> None:
         _check(fields, TriggerKind(trigger.kind))

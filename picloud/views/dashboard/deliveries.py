@@ -8,7 +8,7 @@ from picloud.domain.access import Capability
 from picloud.domain.delivery import DeliveryState
 from picloud.domain.errors import PicloudError
 from picloud.domain.kinds import EventKind
-from picloud.views import deliveries
+from picloud.views import deliveries, replays
 from picloud.views.dashboard.attempts import attempts_at
 from picloud.views.dashboard.formats import pretty
 from picloud.views.dashboard.page import draw, page, see
@@ -47,6 +47,11 @@ def retry(request: Request) -> Response:
 @page("page_cancel_delivery", "POST", Capability.DELIVERY_MANAGE)
 def cancel(request: Request) -> Response:
     return _do(request, deliveries.cancel)
+
+
+@page("page_restore_delivery", "POST", Capability.DELIVERY_MANAGE)
+def restore(request: Request) -> Response:
+    return _do(request, replays.restore)
 
 
 @page("page_resend_delivery", "POST", Capability.DELIVERY_MANAGE)

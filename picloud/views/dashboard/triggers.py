@@ -2,13 +2,13 @@ from typing import Any
 
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from picloud.domain import ids
 from picloud.domain.access import Capability
 from picloud.domain.errors import PicloudError, PreconditionFailed
 from picloud.domain.kinds import TriggerKind
-from picloud.models import Trigger
+from picloud.models import Script, Trigger
 from picloud.views import email_triggers, triggers
 from picloud.views.api import path_id
 from picloud.views.dashboard.email_trigger import door, guide
@@ -17,7 +17,7 @@ from picloud.views.dashboard.limits import number
 from picloud.views.dashboard.page import draw, page, see
 from picloud.views.dashboard.trigger_form import body_of, choices, form_of, preview, secret_of
 from picloud.views.dashboard.trigger_sample import composed, followed
-from picloud.views.dashboard.twin import given, outcome, tried
+from picloud.views.dashboard.twin import act, given, outcome, tried
 from picloud.views.entity_tags import entity_tag
 
 ApiBody = dict[str, Any]
@@ -28,7 +28,9 @@ def index(request: Request) -> Response:
     found = triggers.index(request)
     switched = ids.parse(request.GET.get("switched", ""))
     notice = next((each for each in found["items"] if each["id"] == switched), None)
-    return draw(request, "triggers", found=found, kinds=list(TriggerKind), switched=notice)
+    return draw(
+        request, "triggers", found=found, kinds=list(TriggerKind), switched=notice, deleted=_just_deleted(request)
+    )
 
 
 @page("page_new_trigger", "GET", Capability.APP_MANAGE_TRIGGERS)
@@ -96,8 +98,26 @@ def rotate(request: Request) -> Response:
 
 @page("page_delete_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
 def delete(request: Request) -> Response:
+    """The list says what was deleted, and offers to undo it."""
     error = tried(request, triggers.delete)
-    return _draw(request, error) if error else see(request, "page_triggers", app=request.context.app.slug)
+    if error is not None:
+        return _draw(request, error)
+    return see(request, "page_triggers", app=request.context.app.slug, _query={"deleted": request.matchdict["id"]})
+
+
+@page("page_restore_trigger", "POST", Capability.APP_MANAGE_TRIGGERS)
+def restore(request: Request) -> Response:
+    act(request, triggers.restore)
+    return _see(request)
+
+
+def _just_deleted(request: Request) -> Row[Any] | None:
+    """The kind and the script of what the address names, while it can be restored."""
+    named = Trigger.id == ids.parse(request.GET.get("deleted", ""))
+    gone = select(Trigger.id, Trigger.kind, Script.name.label("script")).join(Script, Script.id == Trigger.script_id)
+    own = gone.where(Trigger.app_id == request.context.app.id, Trigger.deleted_at.is_not(None), named)
+    found: Row[Any] | None = request.db.execute(own).one_or_none()
+    return found
 
 
 def _rotation(form: dict[str, Any]) -> ApiBody:
