@@ -68,7 +68,7 @@ class ReplayService:
         self._session.execute(HOLD_EVENTS)
         letter = self._session.execute(sql.LOCK, {"id": delivery_id, "app_id": self._app_id}).one_or_none()
         if letter is None or letter.state != "cancelled":
-            raise Conflict("The delivery is not cancelled: there is nothing to take back.", code="not_cancelled")
+            raise Conflict("The delivery is not cancelled: there is nothing to take back.")
         if any(
             self._restore([row.id]) for row in self._session.execute(sql.WITHOUT_EVENT, {"ids": [delivery_id]}).all()
         ):

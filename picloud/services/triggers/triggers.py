@@ -99,7 +99,7 @@ class TriggerService:
         trigger = self._find(trigger_id)
         self._session.refresh(trigger, with_for_update=True)
         if trigger.deleted_at is None:
-            raise Conflict("The trigger is not deleted.", code="not_deleted")
+            raise Conflict("The trigger is not deleted.")
         trigger.deleted_at = None
         self._session.flush()
         code_changed(self._session, self._app.id)
