@@ -1,5 +1,7 @@
 """The WSGI application: Pyramid, put together once."""
 
+import inspect
+import linecache
 import os
 from collections.abc import Mapping
 from itertools import pairwise
@@ -19,6 +21,7 @@ from picloud.process import Process
 from picloud.security.policy import SecurityPolicy
 from picloud.services.runtime import Runtime
 from picloud.settings import Settings
+from picloud.views.dashboard.curl import ADDRESSES, Addresses
 from picloud.views.routes import UNMANAGED_PREFIXES
 
 TWEENS = (
@@ -68,7 +71,9 @@ def make_app(runtime: Runtime) -> Router:
     config.commit()
     _check_permissions(config)
     config.registry["picloud.methods"] = _methods(config)
+    config.registry[ADDRESSES] = _addresses(config)
     app: Router = config.make_wsgi_app()
+    _forget_how_it_was_made(config)
     return app
 
 
@@ -95,6 +100,22 @@ def _methods(config: Configurator) -> dict[str, set[str]]:
         methods = (methods,) if isinstance(methods, str) else methods
         found.setdefault(view["route_name"], set()).update(methods)
     return found
+
+
+def _addresses(config: Configurator) -> Addresses:
+    found: Addresses = {}
+    for item in config.introspector.get_category("views"):
+        view = item["introspectable"]
+        methods = view["request_methods"] or ()
+        for method in (methods,) if isinstance(methods, str) else methods:
+            found.setdefault(inspect.unwrap(view["callable"]), (view["route_name"], method))
+    return found
+
+
+def _forget_how_it_was_made(config: Configurator) -> None:
+    """What Pyramid knows of each call that configured it, and the lines of source it read for that: 1 MiB."""
+    del config.registry.introspector
+    linecache.clearcache()
 
 
 def _json_renderer(info: RendererHelper) -> Any:

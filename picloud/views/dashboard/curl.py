@@ -18,6 +18,11 @@ HIDDEN = frozenset({"password", "secret", "inbound_secret", "old_password", "cod
 OF_SECRETS = "secret"
 """The route whose `value` is hidden, too."""
 
+ADDRESSES = "picloud.addresses"
+"""Where the registry has them."""
+Addresses = dict[Callable[..., Any], tuple[str, str]]
+"""The route's name and the method by which each view, without what wraps it, is reached."""
+
 _PART = re.compile(r"\{(\w+)")
 
 
@@ -46,13 +51,11 @@ def shown_as_curl(request: Request, view: Callable[..., Any], body: Mapping[str,
 
 def _address(request: Request, view: Callable[..., Any]) -> tuple[str, str]:
     """The route's name and the method by which `view` is reached."""
-    wanted = inspect.unwrap(view)
-    for entry in request.registry.introspector.get_category("views") or ():
-        found = entry["introspectable"]
-        if inspect.unwrap(found["callable"]) is wanted:
-            methods = found["request_methods"]
-            return found["route_name"], methods if isinstance(methods, str) else next(iter(methods))
-    raise BadRequest("This form is no call of the API's own, so there is no curl for it.")
+    addresses: Addresses = request.registry[ADDRESSES]
+    found = addresses.get(inspect.unwrap(view))
+    if found is None:
+        raise BadRequest("This form is no call of the API's own, so there is no curl for it.")
+    return found
 
 
 def _path(request: Request, route: str) -> str:
