@@ -9,6 +9,7 @@ from picloud.crypto import MasterKey
 from picloud.dispatcher.dispatcher import Dispatcher
 from picloud.dispatcher.notices import Notifier
 from picloud.domain.parts import WHOLE, Part
+from picloud.models.connection_pool import EmptyingPool
 from picloud.models.engine import make_engine
 from picloud.models.migrator import bring_up_to_date
 from picloud.sandbox_pool.executor import Executor
@@ -98,7 +99,7 @@ class Process:
 
 def _runtime(settings: Settings, engine: Engine, executor: Executor, part: Part) -> tuple[Runtime, Wakeup]:
     master_key = _master_key(settings, engine)  # first: a wrong key starts no thread and no worker
-    app_codes = AppCodeCache(make_engine(engine.url, pool_size=1))
+    app_codes = AppCodeCache(make_engine(engine.url, pool_size=1, pool=EmptyingPool))
     wakeup = Wakeup()
     sessions = session_factory(engine, wakeup, app_codes.invalidate)
     pool = Pool(

@@ -15,12 +15,13 @@ _SINCE = "idle_since"
 
 
 class ShrinkingPool(QueuePool):
-    """Gives out first what was used last, and closes what beyond `KEPT` was not used for `idle_s`.
+    """Gives out first what was used last, and closes what beyond `kept` was not used for `idle_s`.
 
     Asleep means asleep: a timer runs only while there is something to close.
     """
 
     idle_s = 30.0
+    kept = KEPT
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options | {"use_lifo": True})
@@ -30,7 +31,7 @@ class ShrinkingPool(QueuePool):
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         record.info[_SINCE] = time.monotonic()
         super()._do_return_conn(record)
-        if self.checkedin() > KEPT and not self._timed:
+        if self.checkedin() > self.kept and not self._timed:
             self._set_timer()
 
     def _set_timer(self) -> None:
@@ -48,15 +49,17 @@ class ShrinkingPool(QueuePool):
         idle = self._take_idle()
         connected = [record for record in idle if record.dbapi_connection is not None]
         oldest_kept = time.monotonic() - self.idle_s
-        kept = connected[:KEPT] + [record for record in connected[KEPT:] if record.info[_SINCE] > oldest_kept]
+        kept = connected[: self.kept] + [
+            record for record in connected[self.kept :] if record.info[_SINCE] > oldest_kept
+        ]
         for record in reversed(kept):
             super()._do_return_conn(record)  # what was used last is given out first again
         for record in idle:
             if record not in kept:
                 self._drop(record)
-        due = min((record.info[_SINCE] - oldest_kept for record in kept[KEPT:]), default=self.idle_s)
+        due = min((record.info[_SINCE] - oldest_kept for record in kept[self.kept :]), default=self.idle_s)
         with self._lock:
-            self._timed = self.checkedin() > KEPT
+            self._timed = self.checkedin() > self.kept
             if self._timed:
                 self._start_timer(due)
 
@@ -74,3 +77,9 @@ class ShrinkingPool(QueuePool):
             record.close()
         finally:
             self._dec_overflow()
+
+
+class EmptyingPool(ShrinkingPool):
+    """Keeps none: for what is seldom done."""
+
+    kept = 0

@@ -16,7 +16,9 @@ def database_url(given: str) -> URL:
     return url.set(drivername="postgresql+psycopg2") if url.drivername in ("postgres", "postgresql") else url
 
 
-def make_engine(url: URL | str, *, pool_size: int, statement_timeout_ms: int = 30_000) -> Engine:
+def make_engine(
+    url: URL | str, *, pool_size: int, statement_timeout_ms: int = 30_000, pool: type[ShrinkingPool] = ShrinkingPool
+) -> Engine:
     """An engine whose connections are checked when taken, so that a restarted server costs no failed request.
 
     `jit`: Debian's PostgreSQL has it on, and takes the claim's plan, whose cost says what not to do, for one that is worth
@@ -28,7 +30,7 @@ def make_engine(url: URL | str, *, pool_size: int, statement_timeout_ms: int = 3
     )
     return create_engine(
         database_url(str(url) if isinstance(url, str) else url.render_as_string(hide_password=False)),
-        poolclass=ShrinkingPool,
+        poolclass=pool,
         pool_size=pool_size,
         max_overflow=2,
         pool_timeout=5,

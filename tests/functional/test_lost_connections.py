@@ -29,9 +29,10 @@ def breaks(process: Process) -> Iterator[list[str]]:
             with outside.connect() as other:
                 other.execute(BREAK_ALL)
 
-    event.listen(process.engine, "before_cursor_execute", before)
+    engine = process.runtime.app_codes._engine
+    event.listen(engine, "before_cursor_execute", before)
     yield words
-    event.remove(process.engine, "before_cursor_execute", before)
+    event.remove(engine, "before_cursor_execute", before)
 
 
 def test_it_is_answered_with_503(owner: Client, app: TestApp, process: Process, breaks: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from picloud.models.connection_pool import KEPT, ShrinkingPool
+from picloud.models.connection_pool import KEPT, EmptyingPool, ShrinkingPool
 from picloud.models.engine import make_engine
 from picloud.postgres.cluster import Cluster
 
@@ -92,3 +92,17 @@ def test_every_engine_has_such_a_pool(cluster: Cluster) -> None:
     assert isinstance(engine.pool, ShrinkingPool)
     engine.dispose()
     assert isinstance(engine.pool, ShrinkingPool)
+
+
+def test_what_is_seldom_used_keeps_none(cluster: Cluster, engine: Engine) -> None:
+    class QuickEmptyingPool(EmptyingPool):
+        idle_s = 0.5
+
+    emptying = create_engine(
+        cluster.url, poolclass=QuickEmptyingPool, pool_size=1, connect_args={"application_name": NAME}
+    )
+    for _ in range(2):
+        with emptying.connect() as connection:
+            assert connection.exec_driver_sql("SELECT 1").scalar_one() == 1
+        assert _becomes(lambda: not _open(engine))
+    emptying.dispose()
