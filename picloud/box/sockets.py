@@ -6,6 +6,7 @@ import socket
 import stat
 from pathlib import Path
 
+from picloud.box.account import USER
 from picloud.box.files import ensure_content
 from picloud.box.layout import LOOPBACK, PARTS, WHOLE, Web
 from picloud.box.programs import run
@@ -55,6 +56,12 @@ def is_right(web: Web, *, proxied: bool) -> bool:
         return False
     mode = stat.S_IMODE(found.st_mode)
     return stat.S_ISSOCK(found.st_mode) and (found.st_uid, found.st_gid, mode) == (0, _gid(), MODE)
+
+
+def is_of_our_group(unit: str) -> bool:
+    """Whether the socket of a part that serves no HTTP is for our user as it is now."""
+    found = Path("/run") / unit / f"{unit.removeprefix('picloud-')}.sock"
+    return found.exists() and found.stat().st_gid == grp.getgrnam(USER).gr_gid
 
 
 def is_proxied(web: Web) -> bool:

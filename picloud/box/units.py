@@ -45,8 +45,11 @@ def ensure_started(layout: Layout, *, proxied: bool) -> Done:
     changed |= any(not _is_active(unit) for unit in layout.services)
     for web in layout.webs:
         if not _is_active(web.socket) or not sockets.is_right(web, proxied=proxied):
-            run("systemctl", "stop", web.service)  # it may listen there itself
-            start("restart", web.socket)
+            _renew(web.unit)
+            changed = True
+    for unit in layout.others:
+        if not _is_active(f"{unit}.socket") or not sockets.is_of_our_group(unit):
+            _renew(unit)
             changed = True
     run("systemctl", "enable", "--quiet", *layout.services, *layout.sockets, TIMER)
     run("systemctl", "start", *layout.sockets, TIMER)
@@ -97,6 +100,12 @@ def remove() -> list[Path]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     run("systemctl", "daemon-reload")
     return found
+
+
+def _renew(unit: str) -> None:
+    """The socket is made anew. Its service ends first: it may listen there itself."""
+    run("systemctl", "stop", f"{unit}.service")
+    start("restart", f"{unit}.socket")
 
 
 def _end(layout: Layout) -> bool:

@@ -9,6 +9,10 @@ from picloud.checkup.finding import Finding, broken, ok, warning
 
 EXPIRY_WARNING_S = 10 * 86_400
 _TIMEOUT_S = 5.0
+_TRUST = (  # `caddy trust` would ask at the admin address, which is off
+    "cp /var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt "
+    "/usr/local/share/ca-certificates/caddy.crt && update-ca-certificates"
+)
 _UNKNOWN_ISSUER = (18, 19, 20)
 """X509_V_ERR_… of openssl-verification-options(1): self-signed, or by who is not among the trusted."""
 
@@ -40,5 +44,5 @@ def _unverified(public_url: str, error: ssl.SSLCertVerificationError) -> Finding
     """Caddy's own authority, as with --local-certificates, is one that this machine may not know."""
     said = f"{public_url}: {error.verify_message}"
     if error.verify_code in _UNKNOWN_ISSUER:
-        return warning("certificate", f"{said}; right with --local-certificates alone", "caddy trust")
+        return warning("certificate", f"{said}; right with --local-certificates alone", _TRUST)
     return broken("certificate", said, "systemctl restart caddy")

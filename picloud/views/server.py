@@ -22,6 +22,8 @@ SLEEP_S = 60
 CHANNEL_TIMEOUT_S = 60
 HEADERS_MAX_BYTES = 64 * 1024
 BODY_HEADROOM = 4
+FRESH_S = 1.0
+"""At a stop, a connection that is younger than this may be about to send its request."""
 UNSENT_MAX_BYTES = 1024 * 1024
 """Beyond this much that a client has not taken yet, a stream to it ends."""
 
@@ -156,4 +158,8 @@ class WebServer:
 
     def _busy(self) -> bool:
         channels = list(self._server.active_channels.values())
-        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+        fresh = time.time() - FRESH_S
+        return any(
+            channel.requests or channel.request or channel.total_outbufs_len or channel.creation_time > fresh
+            for channel in channels
+        )

@@ -38,13 +38,11 @@ def base_folder() -> Path:
     with _alone(folder.with_suffix(".lock")):
         if not folder.exists():
             part = folder.with_suffix(f".{os.getpid()}")
-            command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(part)]
             try:
-                _run(command)
-            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+                _run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(part))
+            except NotHere:
                 shutil.rmtree(part, ignore_errors=True)
-                said = " ".join((error.stderr or b"").decode(errors="replace").split())[-_SAID_LENGTH:]
-                raise NotHere(f"no base system by mmdebstrap: {said or error}") from error
+                raise
             part.rename(folder)
     return folder
 
@@ -56,14 +54,19 @@ def wheels(folder: Path) -> Path:
     done = folder / "done"
     with _alone(folder.with_suffix(".lock")):
         if not done.exists():
-            pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder)]
-            _run([*pip, "--constraint", str(ROOT / "constraints.txt"), str(ROOT)])
+            pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder))
+            _run(*pip, "--constraint", str(ROOT / "constraints.txt"), str(ROOT))
             done.touch()
     return folder
 
 
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+def _run(*command: str) -> None:
+    """Both ask the network. Raises NotHere."""
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        said = " ".join((error.stderr or b"").decode(errors="replace").split())[-_SAID_LENGTH:]
+        raise NotHere(f"{command[0]} did not make what a machine needs: {said or error}") from error
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,8 +34,17 @@ def booted(tmp_path_factory: pytest.TempPathFactory, *, postgresql: bool) -> Ite
     machine.run("python3", "-m", "venv", "/opt/picloud")
     machine.run("/opt/picloud/bin/pip", "install", "--quiet", "--no-index", "--find-links", "/wheels", "picloud")
     yield machine
-    machine.halt()
+    machine.cut_power()
     shutil.rmtree(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Why no machine can be booted is said once, not for each test."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(Path(__file__).parent), 0, report.longrepr[2])
+    return report
 
 
 @pytest.fixture(scope="session")

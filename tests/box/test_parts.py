@@ -147,6 +147,17 @@ def test_one_process_again_and_back(apart: Admin) -> None:
         assert apart.status("/run/shop/ping") == "200"
 
 
+def test_a_user_that_is_gone_is_made_again_and_reaches_the_executor(apart: Admin) -> None:
+    machine = apart.machine
+    machine.run("systemctl", "stop", *(f"{unit}.{kind}" for kind in ("socket", "service") for unit in UNITS[:2]))
+    number = machine.run("id", "-u", "picloud")
+    machine.run("userdel", "picloud")
+    machine.run("useradd", "--system", "--uid", number, "somebody")
+    init(machine, "--no-sample")
+    assert machine.run("stat", "-c", "%G", "/run/picloud-executor/executor.sock") == "picloud"
+    assert apart.status("/run/shop/ping") == "200"
+
+
 def test_uninstalling_with_the_data_leaves_none(apart: Admin) -> None:
     apart.machine.run(PICLOUD, "uninstall", "--yes", "--delete-data")
     left = "ls -d /etc/systemd/system/*/picloud* /etc/systemd/system/picloud* /var/lib/picloud /etc/picloud 2>/dev/null | wc -l"
