@@ -81,7 +81,7 @@ def database(folder: Path) -> Iterator[Engine]:
     cluster.stop()
 
 
-def make_script(engine: Engine) -> tuple[UUID, UUID]:
+def make_script(engine: Engine, source: str = NO_OP) -> tuple[UUID, UUID]:
     with session_factory(engine, Wakeup()).begin() as session:
         app = App(slug="bench", name="Benchmark")
         session.add(app)
@@ -89,7 +89,7 @@ def make_script(engine: Engine) -> tuple[UUID, UUID]:
         script = Script(app_id=app.id, name="no_op", kind=ScriptKind.ENDPOINT, active_version=1)
         session.add(script)
         session.flush()
-        session.add(ScriptVersion(script_id=script.id, number=1, source=NO_OP))
+        session.add(ScriptVersion(script_id=script.id, number=1, source=source))
         return app.id, script.id
 
 
