@@ -14,7 +14,7 @@ RUN_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 DOCUMENTED = ("/api/", "/run/", "/healthz", "/readyz", "/metrics")
 """Where the API is. The dashboard's pages, and what Caddy asks, are for no other program."""
 
-UNDOCUMENTED = frozenset({"unknown", "unknown_in_app", "email_inbound_other"})
+UNDOCUMENTED = frozenset({"unknown", "unknown_trigger_kind", "unknown_in_app", "email_inbound_other"})
 """Addresses below these that nothing serves: their views say 404."""
 
 

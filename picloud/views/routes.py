@@ -2,10 +2,12 @@
 
 from pyramid.config import Configurator
 
+from picloud.domain.kinds import TriggerKind
 from picloud.security.contexts import app_context, instance_context, public_context
 
 ADMIN = "/api/v1/admin"
 APP = ADMIN + "/apps/{app}"
+KINDS = "|".join(TriggerKind)
 
 PUBLIC_ROUTES = {
     "healthz": "/healthz",
@@ -61,7 +63,7 @@ APP_ROUTES = {
     "app_domains": APP + "/domains",
     "app_domain": APP + "/domains/{domain}",
     "triggers": APP + "/triggers",
-    "triggers_of_kind": APP + "/triggers/{kind:kv|cron|email|dead_letter|queue}",
+    "triggers_of_kind": f"{APP}/triggers/{{kind:{KINDS}}}",
     "cron_preview": APP + "/triggers/cron/preview",
     "kv_preview": APP + "/triggers/kv/preview",
     "email_guide": APP + "/triggers/email/guide",
@@ -111,6 +113,9 @@ def includeme(config: Configurator) -> None:
         config.add_route(name, pattern, factory=public_context)
     for name, pattern in INSTANCE_ROUTES.items():
         config.add_route(name, pattern, factory=instance_context)
+    # Ahead of the triggers' own addresses, which take no POST and would answer with what they take.
+    unknown_kind = f"{APP}/triggers/{{kind:(?!(?:{KINDS})$)[^/]+}}"
+    config.add_route("unknown_trigger_kind", unknown_kind, factory=app_context, request_method="POST")
     for name, pattern in APP_ROUTES.items():
         config.add_route(name, pattern, factory=app_context)
     # Who is not signed in can't tell what exists here from what doesn't.
