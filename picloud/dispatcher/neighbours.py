@@ -2,8 +2,8 @@
 
 A second connection waits for a lock that the neighbour's session holds. A node without neighbours has none. A waiting
 statement holds a snapshot, which keeps vacuum from what was deleted since: while there is work, it is made anew each
-FRESH_S; else the server ends it after LONGEST_S. Then it is looked around as well: a node that hung just after a
-commit, before it could claim and announce that, has deliveries which the others have not seen.
+FRESH_S; else the server ends it after LONGEST_S. Then it is looked around as well, for what a hanging node has
+committed too late for its promise (`picloud.services.promises`).
 """
 
 import logging
