@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from webtest import TestApp
 
 from picloud.domain.access import Scope
-from picloud.domain.ids import lower_bound
+from picloud.domain.ids import lower_bound, uuid7
 from picloud.domain.kinds import InstanceRole
 from picloud.models import Execution
 from picloud.process import Process
@@ -82,6 +82,33 @@ def test_hours_tell_what_ran_and_who_waited(session: Session, app_id: UUID) -> N
     assert third.p95_ms == pytest.approx(475.5)
     assert [hour.waiting for hour in hours[-4:]] == [1, 1, 1, 0]
     assert hours[-1].longest_wait_s == pytest.approx(2.4 * 3600)
+
+
+def test_retries_wait_too_and_dead_letters_do_not(session: Session, app_id: UUID) -> None:
+    tried, replayed = uuid7(), uuid7()
+    failed = {"status": "error", "max_attempts": 3, "came": -4.5}
+    session.add_all(
+        [
+            ran(app_id, -4.4, delivery_id=tried, **failed),
+            ran(app_id, -2.4, delivery_id=tried, attempt=2, **failed),
+            ran(app_id, 0.2, delivery_id=tried, attempt=3, max_attempts=3, came=-4.5),
+            ran(app_id, -4.3, delivery_id=replayed, status="error", came=-4.5),
+            ran(app_id, 0.3, delivery_id=replayed, attempt=2, max_attempts=2, came=-4.5),
+        ]
+    )
+    session.flush()
+    assert [hour.waiting for hour in day(session, app_id)[-6:]] == [1, 1, 1, 1, 1, 0]
+
+
+def test_what_waits_for_a_retry_now_is_counted(owner: Client) -> None:
+    slug = owner.new_app()
+    owner.script(slug, "bad", "def handler(ctx):\n    raise ValueError('no')\n")
+    policy = {"max_attempts": 3, "backoff_base_s": 5000, "backoff_cap_s": 5000}
+    trigger = owner.post(f"/apps/{slug}/triggers/queue", {"script": "bad", "queue": "jobs"} | policy)
+    owner.post(f"/apps/{slug}/triggers/{trigger['id']}/test", {}, status=202)
+    eventually(lambda: owner.get(f"/apps/{slug}/deliveries?state=retrying")["items"])
+    it = owner.get(f"/apps/{slug}/overview")
+    assert (it["waiting"], it["hours"][-1]["waiting"]) == (1, 1)
 
 
 def test_what_is_over_is_counted_once(session: Session, app_id: UUID) -> None:

@@ -8,8 +8,8 @@ from picloud.openapi.operation import Moment, Operation, Resource
 
 
 class HourOfRuns(msgspec.Struct):
-    """From `at`. `waiting`: deliveries that waited for their first run at its end, or now. `longest_wait_s`: of those that
-    had it in this hour, planned delays included. `dead`: deliveries that failed for good."""
+    """From `at`. `waiting`: deliveries that waited for a run at its end, or now, retries included. `longest_wait_s`: of those
+    that had their first one in this hour, planned delays included. `dead`: deliveries that failed for good."""
 
     at: Moment
     runs: int

@@ -37,18 +37,31 @@ _RUNS = text(f"""
                AND attempt = 1)::float8 AS longest_wait_s
     FROM executions WHERE {_MINE} GROUP BY 1
 """)  # noqa: S608
-# Who waited at the full hour for a first run: only these make rows.
+# Who waited at the full hour for a run, the first one or another: only these make rows. An attempt after the last one that
+# the policy granted is a replay's: before it there was a dead letter, which waited for nothing.
 _CROSSED = text(f"""
     SELECT hour, waited AS at, count(*) AS waiting FROM (
-        SELECT floor({_moment("id")} / 3600)::bigint AS hour, floor({_moment("event_id")} / 3600)::bigint AS came,
-               floor(extract(epoch FROM started_at) / 3600)::bigint AS began
-        FROM executions WHERE {_MINE} AND delivery_id IS NOT NULL AND attempt = 1
+        SELECT floor({_moment("ran.id")} / 3600)::bigint AS hour,
+               floor({_moment("coalesce(before.id, ran.event_id)")} / 3600)::bigint AS came,
+               floor(extract(epoch FROM ran.started_at) / 3600)::bigint AS began
+        FROM (SELECT id, app_id, delivery_id, event_id, attempt, started_at FROM executions
+              WHERE {_MINE} AND delivery_id IS NOT NULL) AS ran
+        LEFT JOIN LATERAL (
+            SELECT x.id, x.attempt >= x.max_attempts AS was_last FROM executions AS x
+            WHERE ran.attempt > 1 AND x.app_id = ran.app_id AND x.delivery_id = ran.delivery_id AND x.id < ran.id
+            ORDER BY x.id DESC LIMIT 1) AS before ON true
+        WHERE before.was_last IS NOT TRUE
     ) AS ran, LATERAL generate_series(greatest(came + 1, :first), began) AS waited
     WHERE began > came GROUP BY 1, 2
 """)  # noqa: S608
 _WAITING = text(f"""
-    SELECT floor({_moment("event_id")} / 3600)::bigint AS came, count(*) AS waiting FROM outbox
-    WHERE attempt = 0 AND (:everything OR app_id = ANY (:app_ids)) GROUP BY 1
+    SELECT floor({_moment("coalesce(before.id, o.event_id)")} / 3600)::bigint AS came, count(*) AS waiting
+    FROM outbox AS o
+    LEFT JOIN LATERAL (
+        SELECT x.id FROM executions AS x
+        WHERE o.attempt > 0 AND x.app_id = o.app_id AND x.delivery_id = o.id AND x.id >= :since_id
+        ORDER BY x.id DESC LIMIT 1) AS before ON true
+    WHERE o.epoch IS NULL AND (:everything OR o.app_id = ANY (:app_ids)) GROUP BY 1
 """)  # noqa: S608
 _DEAD = text("""
     SELECT floor(extract(epoch FROM failed_at) / 3600)::bigint AS hour, count(*) AS dead FROM dead_letters
@@ -58,8 +71,8 @@ _DEAD = text("""
 
 @dataclass(slots=True)
 class Hour:
-    """From `at`. `waiting`: deliveries that waited for their first run at its end, or now. `longest_wait_s`: of those that
-    had it in this hour, planned delays included. `dead`: deliveries that failed for good."""
+    """From `at`. `waiting`: deliveries that waited for a run at its end, or now, retries included. `longest_wait_s`: of
+    those that had their first one in this hour, planned delays included. `dead`: deliveries that failed for good."""
 
     at: datetime
     runs: int = 0
@@ -94,7 +107,9 @@ class HourCache:
         hours = [_hour(now, number, counted[number]) for number in numbers]
         since = {"since": hours[0].at}
         dead = {row.hour: row.dead for row in session.execute(_DEAD, {**scope, **since})}
-        came = {row.came: row.waiting for row in session.execute(_WAITING, dict(scope))}
+        came = {
+            row.came: row.waiting for row in session.execute(_WAITING, {**scope, "since_id": lower_bound(hours[0].at)})
+        }
         for number, hour in zip(numbers, hours, strict=True):
             hour.dead = dead.get(number, 0)
             hour.waiting = sum(item.crossed.get(number + 1, 0) for item in counted.values())
