@@ -14,17 +14,18 @@ _LOOPBACK = "127.0.0.1,::1"
 """What was trusted while Caddy came by TCP, as any local process could."""
 
 
-def ensure_settings(site: Site | None, wanted: Layout) -> Done:
+def ensure_settings(site: Site | None, wanted: Layout, *, proxied: bool) -> Done:
     """The system's PostgreSQL where one runs, else PiCloud's own; a choice once made stays.
 
-    Raises BoxError where `wanted` are the parts and there is no PostgreSQL for them.
+    `proxied`: by Caddy. Raises BoxError where `wanted` are the parts and there is no PostgreSQL for them.
     """
     found = environment.read()
     kept = {"PICLOUD_DATA_DIR": str(account.HOME), "PICLOUD_MASTER_KEY_FILE": str(environment.MASTER_KEY)}
     chosen = {}
     if site is not None:
-        kept[PROXIES] = "unix"
         chosen["PICLOUD_PUBLIC_URL"] = site.address
+    if proxied:
+        kept[PROXIES] = "unix"
         if found.get(PROXIES) == _LOOPBACK:
             chosen[PROXIES] = "unix"
     if _wants_new_database(found, wanted):

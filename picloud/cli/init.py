@@ -50,27 +50,25 @@ def _check_machine() -> None:
 
 
 def _site(domain: str | None, local_certificates: bool, *, ask: bool) -> Site | None:
-    """As told, else as it is. None: no Caddy, or no domain for it."""
-    if not proxy.is_installed():
-        return None
+    """As told, else as it is. None: no domain."""
     present = proxy.present()
-    if not domain and not present and ask:
+    if not domain and not present and ask and proxy.is_installed():
         domain = click.prompt("The dashboard's host name (empty: none)", default="", show_default=False)
     return Site(domain, local_certificates) if domain else present
 
 
 def _steps(site: Site | None, wanted: Layout) -> Iterator[Step]:
-    proxied = site is not None
+    proxied = site is not None and proxy.is_installed()
     yield Step("systemd", units.ensure_systemd)
     yield Step("user", account.ensure_user)
     yield Step("settings", partial(account.ensure_folder, environment.ETC, 0o755, "root"))
     yield Step("data", partial(account.ensure_folder, account.HOME, 0o700, account.USER))
     yield Step("master key", _ensure_key)
-    yield Step("database", partial(configuration.ensure_settings, site, wanted))
+    yield Step("database", partial(configuration.ensure_settings, site, wanted, proxied=proxied))
     yield Step("units", units.ensure_units)
     yield Step("sockets", partial(sockets.ensure_sockets, proxied=proxied))
     yield Step("service", partial(units.ensure_started, wanted, proxied=proxied))
-    if site is not None:
+    if site is not None and proxied:
         yield Step("caddy", partial(proxy.ensure_proxy, site, wanted))
 
 
@@ -94,8 +92,9 @@ def _ensure_key() -> Done:
 
 def _last_words(site: Site | None, wanted: Layout, sample: bool) -> str:
     program = str(units.program())
-    address = site.address if site else wanted.orchestrator.address
-    said = [run(program, "sample", "--address", address, *_curl_options(site))] if sample else []
+    served = site if proxy.is_installed() else None
+    address = served.address if served else wanted.orchestrator.address
+    said = [run(program, "sample", "--address", address, *_curl_options(served))] if sample else []
     return "\n".join(["", *said, "", _owner_link(program)])
 
 

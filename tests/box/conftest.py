@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.box.admin import DOMAIN, PICLOUD, SECRET, Admin
 from tests.box.base import base_folder, check_here, wheels
@@ -36,6 +38,17 @@ def booted(tmp_path_factory: pytest.TempPathFactory, *, postgresql: bool) -> Ite
     yield machine
     machine.cut_power()
     shutil.rmtree(folder)
+
+
+class OneMachineEach(LoadScopeScheduling):  # type: ignore[misc]
+    """The parts have a machine of their own; the other files share one, in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "parts" if "/test_parts.py" in nodeid else "box"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneMachineEach:
+    return OneMachineEach(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

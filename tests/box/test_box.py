@@ -9,7 +9,7 @@ from tests.box.machine import Machine
 from tests.box.traffic import Traffic
 from tests.functional.client import eventually
 
-pytestmark = [pytest.mark.box, pytest.mark.timeout(900), pytest.mark.xdist_group("box")]
+pytestmark = [pytest.mark.box, pytest.mark.timeout(900)]
 SOCKET = "/run/picloud/http.sock"
 EXPOSURE = {
     "picloud.service": 2.6,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.box.admin import API, DOMAIN, Admin
 
-pytestmark = [pytest.mark.box, pytest.mark.timeout(900), pytest.mark.xdist_group("box")]
+pytestmark = [pytest.mark.box, pytest.mark.timeout(900)]
 
 
 def test_what_is_closed_from_outside(admin: Admin) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.box.admin import DOMAIN, PICLOUD, Admin
 from tests.box.machine import Machine
 
-pytestmark = [pytest.mark.box, pytest.mark.timeout(900), pytest.mark.xdist_group("box")]
+pytestmark = [pytest.mark.box, pytest.mark.timeout(900)]
 
 
 def init(box: Machine, *options: str) -> list[str]:

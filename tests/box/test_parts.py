@@ -10,7 +10,7 @@ from tests.box.machine import Machine
 from tests.box.traffic import Traffic
 from tests.functional.client import eventually
 
-pytestmark = [pytest.mark.box, pytest.mark.timeout(900), pytest.mark.xdist_group("parts")]
+pytestmark = [pytest.mark.box, pytest.mark.timeout(900)]
 UNITS = ("picloud-manager", "picloud-orchestrator", "picloud-executor")
 OWNERS = {"manager/http": "root:caddy", "orchestrator/http": "root:caddy", "executor/executor": "root:picloud"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.box.admin import PICLOUD, Admin
 
-pytestmark = [pytest.mark.box, pytest.mark.timeout(900), pytest.mark.xdist_group("box")]
+pytestmark = [pytest.mark.box, pytest.mark.timeout(900)]
 
 
 def test_uninstalling_leaves_the_data(admin: Admin) -> None:
