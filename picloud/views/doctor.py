@@ -12,5 +12,9 @@ from picloud.views.api import api, runtime
 def read(request: Request) -> dict[str, Any]:
     """What `picloud doctor --json` prints, as this process sees it."""
     made_of = runtime(request)
-    found = instance(made_of.settings, made_of.executor, request.db.get_bind())
+    engine = request.db.get_bind()
+    # The connection is not held while another one is looked with.
+    request.tm.abort()
+    request.tm.begin()
+    found = instance(made_of.settings, made_of.executor, engine)
     return {"items": [asdict(finding) for finding in found]}

@@ -163,3 +163,15 @@ def test_of_many_who_make_an_entry_one_does(owner: Client, app: TestApp) -> None
     for round_number in range(3):
         with ThreadPoolExecutor(8) as threads:
             assert sorted(threads.map(put, [(round_number, n) for n in range(8)])) == [200] + 7 * [412]
+
+
+def test_many_doctors_do_not_wait_for_each_other_s_connections(owner: Client, app: TestApp) -> None:
+    together = Barrier(12)
+
+    def look(_: int) -> int:
+        together.wait()
+        status: int = app.get(f"{ADMIN}/doctor", headers=owner.headers, status="*").status_int
+        return status
+
+    with ThreadPoolExecutor(12) as threads:
+        assert set(threads.map(look, range(12))) == {200}
