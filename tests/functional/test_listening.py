@@ -54,7 +54,7 @@ def test_systemd_s_socket_is_taken_and_requests_wait_in_it_over_a_restart(tmp_pa
                 assert waiting.getresponse().status == 200
             finally:
                 process.terminate()
-                assert process.wait(40) == 0
+                assert process.wait(40 * PATIENCE) == 0
 
 
 def test_a_unix_socket_for_the_proxy_s_group(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_unix_socket_for_the_proxy_s_group(tmp_path: Path) -> None:
             listen(f"unix:{path}")
     finally:
         process.terminate()
-        assert process.wait(40) == 0
+        assert process.wait(40 * PATIENCE) == 0
 
 
 def _answers(path: Path) -> int | None:

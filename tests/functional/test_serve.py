@@ -120,7 +120,7 @@ def ends_in_order(served: Serving) -> Iterator[None]:
     with orphans() as left:
         yield
         assert served.process is not None
-        assert served.process.wait(30) == 0
+        assert served.process.wait(30 * PATIENCE) == 0
         eventually(lambda: not left())
     lines = [json.loads(line) for line in served.log[already_logged:].splitlines()]
     assert [line for line in lines if "exception" in line or line["level"] in ("ERROR", "CRITICAL")] == []
