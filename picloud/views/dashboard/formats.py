@@ -15,10 +15,10 @@ _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def span(seconds: float) -> str:
-    """The one or two largest units: `3 d 4 h`, `12 min`, `0 s`."""
-    left, parts = int(abs(seconds)), []
+    """The one or two largest units, seconds alone: `3 d 4 h`, `12 min`, `0 s`."""
+    left, parts = int(abs(seconds)), list[str]()
     for size, unit in _SPANS:
-        if left >= size:
+        if left >= size and not (parts and unit == "s"):
             parts.append(f"{left // size} {unit}")
             left %= size
     return " ".join(parts[:2]) or "0 s"

@@ -72,7 +72,8 @@ def _bar(value: float, most: float) -> float:
 
 
 def _longest(hours: Sequence[dict[str, Any]]) -> str:
-    return _seconds(max((hour["longest_wait_s"] or 0 for hour in hours), default=0))
+    waits = [hour["longest_wait_s"] for hour in hours if hour["longest_wait_s"] is not None]
+    return _seconds(max(waits, default=None))
 
 
 def _seconds(value: float | None) -> str:
