@@ -1,12 +1,19 @@
 """The migrations make exactly the schema that the models describe; and they can be undone."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
 from alembic import command
 from sqlalchemy import Connection, Engine, text
 
 from picloud.models import Base
 from picloud.models.revisions import current_revision, newest_revision
 from picloud.models.schema import alembic_config, migrate
+from tests.functional.client import eventually
 
+TURN = 0x7069636D
+"""The lock of migrations/env.py."""
+ASKS = f"SELECT FROM pg_stat_activity WHERE query LIKE '%advisory_lock({TURN})' AND pid <> pg_backend_pid()"
 SCHEMA = {
     "columns": """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
@@ -62,3 +69,18 @@ def test_migrations_go_down_and_up_again(empty_database: Engine) -> None:
         )
         assert partitions.scalar_one() == 8
         connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+
+
+def test_who_waits_for_its_turn_is_in_nobody_s_way(engine: Engine) -> None:
+    """An index that is built CONCURRENTLY waits for statements under way, and so would for those that wait for its builder."""
+    with ExitStack() as stack:
+        migrating = stack.enter_context(engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
+        migrating.execute(text("CREATE TABLE built (n int)"))
+        stack.callback(lambda: migrating.execute(text("DROP TABLE built")))
+        migrating.execute(text(f"SELECT pg_advisory_lock({TURN})"))
+        waiting = stack.enter_context(ThreadPoolExecutor(1)).submit(migrate, engine)
+        eventually(lambda: migrating.execute(text(ASKS)).all())
+        migrating.execute(text("CREATE INDEX CONCURRENTLY ON built (n)"))
+        assert not waiting.done()
+        migrating.execute(text(f"SELECT pg_advisory_unlock({TURN})"))
+        waiting.result()
