@@ -5,13 +5,15 @@ BIN    := $(VENV)/bin
 # The long tests run by their marker: `make test TEST_OPTIONS="-m faults"`.
 TEST_OPTIONS ?= -m "not faults and not browser and not box and not fuzz and not package"
 
+WORKERS ?= 2
+
 .PHONY: serve test browser check ui ui-check clean
 
 serve: $(VENV)/.serve
 	exec $(BIN)/picloud serve --sample $(SERVE_OPTIONS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TEST_OPTIONS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TEST_OPTIONS)
 
 # The dashboard in Debian's Chromium (`apt install chromium`); without it these tests skip.
 browser: $(VENV)/.browser
@@ -50,6 +52,6 @@ $(VENV)/.test: $(VENV)/bin/python setup.cfg constraints.txt
 	umask 022 && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@ $(VENV)/.serve
 
-$(VENV)/.browser: $(VENV)/.test
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[browser]'
-	touch $@
+$(VENV)/.browser: $(VENV)/bin/python setup.cfg constraints.txt
+	umask 022 && $(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,browser]'
+	touch $@ $(VENV)/.test $(VENV)/.serve

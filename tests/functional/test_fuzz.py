@@ -1,6 +1,7 @@
 """schemathesis over the served document: whatever a client sends with whatever key, the API does what it says.
 
-Few cases for each operation, the same ones each time; `PICLOUD_FUZZ_EXAMPLES=100` tries more, and others.
+Few cases for each operation, the same ones each time; `PICLOUD_FUZZ_EXAMPLES=100` tries more, and others. With
+`PICLOUD_FUZZ_ROLES="nobody owner"` for these roles alone.
 """
 
 import json
@@ -25,6 +26,7 @@ from tests.functional.conftest import make_key
 EXAMPLES = os.environ.get("PICLOUD_FUZZ_EXAMPLES", "")
 HANDLER = "def handler(ctx):\n    return None\n"
 NOBODY = "nobody"
+ROLES = os.environ.get("PICLOUD_FUZZ_ROLES", "").split() or [NOBODY, *InstanceRole, *AppRole]
 
 CONFIG = """
 [checks]
@@ -99,7 +101,7 @@ def config(tmp_path: Path, shop: dict[str, str]) -> Path:
 
 @pytest.mark.fuzz
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("role", [NOBODY, *InstanceRole, *AppRole])
+@pytest.mark.parametrize("role", ROLES)
 def test_the_api_does_what_it_says(role: str, address: str, keys: dict[str, str], config: Path) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
     command += [f"{address}/api/v1/openapi.json", "--checks", "all", "--continue-on-failure", "--no-color"]
