@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.browser.watch import Watched
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
+PATIENCE_MS = 60_000
+"""Only a failure waits so long."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 
 
@@ -37,6 +39,7 @@ def chromium() -> Iterator["Browser"]:
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("needs Chromium")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
@@ -50,6 +53,7 @@ def owner(serving: Serving, chromium: "Browser") -> "StorageState":
 
     [link] = eventually(lambda: re.findall(r"http://\S+/setup#\S+", serving.output))
     context = chromium.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     watched = Watched(context.new_page(), serving.address)
     watched.page.goto(link)
     assert watched.page.get_by_label("Token of the link").input_value() == link.partition("#")[2]
@@ -70,7 +74,7 @@ def owner(serving: Serving, chromium: "Browser") -> "StorageState":
 @pytest.fixture
 def context(chromium: "Browser", owner: "StorageState") -> Iterator["BrowserContext"]:
     context = chromium.new_context(storage_state=owner)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

@@ -27,7 +27,7 @@ SECOND = FIRST.replace("1", "2")
 BROKEN = "def handler(ctx):\n    exec('1')\n    return 1\n"
 TABS = 4
 SEATS = 12
-FREED_S = 10.0
+FREED_S = 60.0
 KIB = 1024
 
 
@@ -158,7 +158,7 @@ def test_a_restart_is_said_and_lived_through(watched: Watched, serving: Serving,
     expect(state).to_contain_text("trying again")
     serving.start_and_wait()
     serving.request(f"/run/{app}/greet")
-    expect(state).to_contain_text("live", timeout=30_000)
+    expect(state).to_contain_text("live")
     expect(rows).to_have_count(before + 1)
 
 

@@ -13,6 +13,7 @@ from tests.functional.serving import Serving
 pytest.importorskip("playwright.sync_api", reason="needs the extra `browser`")
 pytest.importorskip("axe_playwright_python", reason="needs the extra `browser`")
 
+from tests.browser.conftest import PATIENCE_MS
 from tests.browser.watch import Watched
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def walk(serving: Serving, chromium: "Browser", owner: "StorageState") -> Walk:
     """The walk itself, from the set-up on: it fails where a step does."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light", storage_state=owner)
     watched, walk = Watched(context.new_page(), serving.address), Walk("shop")
-    watched.page.set_default_timeout(20_000)
+    watched.page.set_default_timeout(PATIENCE_MS)
     watched.open("/")
     walk.seen("overview", watched)
     for step in (*JOURNEY, people, own_account):
@@ -184,7 +185,7 @@ def test_the_way_is_open_on_a_phone_in_the_dark_too(
 ) -> None:
     context = chromium.new_context(**PHONE, storage_state=owner)  # type: ignore[arg-type]
     watched, on_the_phone = Watched(context.new_page(), serving.address), Walk("phone")
-    watched.page.set_default_timeout(20_000)
+    watched.page.set_default_timeout(PATIENCE_MS)
     watched.open("/apps")
     for step in JOURNEY:
         step(watched, on_the_phone, serving)

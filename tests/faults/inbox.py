@@ -23,9 +23,9 @@ def handler(ctx):
         ctx.kv("inbox").incr("odd")
     time.sleep(run_ms / 1000)
 """
-PROVIDER_S = 90.0
+PROVIDER_S = 180.0
 """A provider gives up after days; a test earlier."""
-SETTLED_S = 90.0
+SETTLED_S = 180.0
 _PAUSE_S = 0.05
 _LIVE = ("ready", "running", "retrying")
 

@@ -17,7 +17,7 @@ from tests.faults.launched import Launched
 from tests.faults.points import POINTS
 from tests.functional.serving import Child
 
-READY_S = 60.0
+READY_S = 120.0
 POINT_S = 5.0
 """So long a trap waits."""
 TRIES = 3

@@ -23,7 +23,7 @@ from tests.faults.verify import verify
 from tests.functional.client import eventually
 from tests.functional.serving import READY_S, Serving
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
 
 DISK_MIB = 256
 RESERVE_BYTES = 16 * 1024 * 1024

@@ -18,7 +18,7 @@ from picloud.settings import Settings
 from tests.functional.client import Client, eventually
 from tests.functional.conftest import make_key
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 CALLS, DELIVERIES = 500, 500
 CALLERS = 8

@@ -8,7 +8,7 @@ import pytest
 from tests.functional.client import eventually
 from tests.functional.serving import READY_S, Child, Serving
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(400), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900), pytest.mark.xdist_group("faults")]
 
 STARTS = 6
 """The self-test takes a fifth of a second; not each kill hits it."""

@@ -16,7 +16,7 @@ from tests.faults.verify import verify
 from tests.functional.client import eventually
 from tests.functional.serving import Child, Serving
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(180), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
 
 SEED = 20_261_122
 MAILS = 200
@@ -76,7 +76,7 @@ def test_every_accepted_mail_ends_well_exactly_once(tmp_path: Path, capsys: pyte
 
 def kill(serving: Serving, inbox: Inbox, after: int, find: Callable[[Serving], Child]) -> float:
     """Kill it when `after` mails are accepted. The Unix time in seconds."""
-    eventually(lambda: len(inbox.receipts) >= after, 60)
+    eventually(lambda: len(inbox.receipts) >= after, 120)
 
     def found() -> Child | None:
         with suppress(ValueError, IndexError):  # it is just being started

@@ -21,7 +21,7 @@ from tests.faults.mix import Mix, Offer, offers
 from tests.faults.truth import judge, look, wait_until_empty
 from tests.functional.client import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
 
 SEED = 20_261_123
 DEATHS = 5

@@ -18,7 +18,7 @@ from tests.functional.client import eventually
 from tests.functional.parts import Parts
 from tests.functional.serving import Child
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
 
 SEED = 20_261_122
 MAILS = 200
@@ -77,7 +77,7 @@ def test_every_accepted_mail_ends_well_exactly_once(
 
 def kill(parts: Parts, inbox: Inbox, after: int, find: Callable[[Parts], Child]) -> None:
     """Kill it when `after` mails are accepted."""
-    eventually(lambda: len(inbox.receipts) >= after, 60)
+    eventually(lambda: len(inbox.receipts) >= after, 120)
 
     def found() -> Child | None:
         with suppress(ValueError, IndexError, AssertionError):  # it is just being started

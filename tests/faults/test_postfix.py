@@ -59,7 +59,7 @@ def test_500_mails_through_two_restarts(folder: Path) -> None:
                 postmaster.kill()
             serving.start_and_wait()
         postfix.wait_until_empty(400)
-        eventually(lambda: len(executions(serving.owner)) >= MAILS, 60)
+        eventually(lambda: len(executions(serving.owner)) >= MAILS, 300)
         check(serving, postfix)
     finally:
         postfix.stop()

@@ -11,7 +11,7 @@ from tests.faults.verify import verify
 from tests.functional.client import eventually
 from tests.functional.serving import Serving
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
 
 MAILS = 20
 RUN_MS = 300

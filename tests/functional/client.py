@@ -56,6 +56,16 @@ class Client:
     def delete(self, path: str, status: int = 204) -> Any:
         return self.call("DELETE", path, status=status)
 
+    def all(self, path: str) -> list[Any]:
+        """The items of all pages: other tests may have made many."""
+        found, after = [], ""
+        while True:
+            page = self.get(f"{path}{'&' if '?' in path else '?'}limit=200{after}")
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            after = f"&after={page['next']}"
+
     def new_app(self) -> str:
         """The slug of a new app."""
         slug: str = self.post("/apps", {"slug": unique("app"), "name": "An app"})["slug"]

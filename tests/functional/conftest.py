@@ -29,7 +29,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         trigger_backoff_base_s=0.05,
         trigger_backoff_cap_s=0.2,
         handler_cpu_ms=int(500 * PATIENCE),
-        handler_wall_ms=int(3_000 * PATIENCE),
+        handler_wall_ms=int(10_000 * PATIENCE),
         handler_output_bytes=64 * 1024,
         sandbox_workers=2,
         sandbox_i_accept_unconfined_handlers=UNCONFINED,

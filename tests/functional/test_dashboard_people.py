@@ -12,6 +12,7 @@ from picloud.process import Process
 from picloud.services.people.users import UserService
 from tests.functional.browsing import PASSWORD, browser, email, form_to, said, signed_in
 from tests.functional.client import Client, unique
+from tests.functional.test_dashboard_app import page_with
 from tests.functional.test_second_factor import codes
 
 __all__ = ["browser", "email", "signed_in"]
@@ -42,7 +43,7 @@ def signed_in_as(process: Process, address: str) -> TestApp:
 
 
 def user_id(owner: Client, address: str) -> str:
-    [user] = [item for item in owner.get("/users?limit=200")["items"] if item["email"] == address]
+    [user] = [item for item in owner.all("/users") if item["email"] == address]
     return str(user["id"])
 
 
@@ -184,7 +185,8 @@ def test_a_refused_change_of_a_user_leaves_the_form_that_makes_one(
     person: Person, owner: Client, signed_in: TestApp, email: str
 ) -> None:
     admin, _ = person(InstanceRole.ADMIN)
-    refused = form_to(admin.get("/users?limit=200"), f"/users/{user_id(owner, email)}").submit("disabled", status=403)
+    owners_id = user_id(owner, email)
+    refused = form_to(admin.get(page_with(owner, owners_id)), f"/users/{owners_id}").submit("disabled", status=403)
     form = form_to(refused, "/users")
     form["email"], form["role"] = f"{unique('new')}@example.com", "member"
     form.submit(status=303)

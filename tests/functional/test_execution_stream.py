@@ -1,7 +1,6 @@
 """Executions as server-sent events, from a real `picloud serve`."""
 
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,6 @@ from picloud.postgres import Cluster, find_bindir
 from tests.functional.client import ADMIN, check_problem, eventually, unique
 from tests.functional.event_stream import EventStream, ServerSent, streaming
 from tests.functional.serving import Serving
-from tests.pace import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("execution_stream")
 
@@ -24,7 +22,6 @@ def handler(ctx):
     return "yes"
 """
 SEATS = 12
-FREED_S = 10.0 * PATIENCE
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,7 @@ class World:
 
     def recorded(self) -> list[str]:
         """Oldest first."""
-        items = self.serving.owner.get(f"/apps/{self.app}/executions?limit=200")["items"]
-        return [item["id"] for item in reversed(items)]
+        return [item["id"] for item in reversed(self.serving.owner.all(f"/apps/{self.app}/executions"))]
 
     def call_often(self, count: int) -> list[str]:
         """The ids, oldest first, once all are recorded."""
@@ -156,7 +152,7 @@ def test_a_gap_is_told(world: World) -> None:
     first = world.call_often(1)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _: world.call(), range(205)))
-    eventually(lambda: len(world.recorded()) == 200)
+    eventually(lambda: len(world.recorded()) == 206)
     with world.stream(**{"Last-Event-ID": first[0]}) as stream:
         *missed, gap = stream.next(201)
     assert len(ids(missed)) == 200
@@ -184,9 +180,7 @@ def test_seats_are_limited_and_given_back(world: World) -> None:
         world.call_often(8)
         assert all(len(stream.next(8)) == 8 for stream in streams)
         streams[0].close()
-        closed_at = time.monotonic()
         stack.enter_context(world.stream())
-        assert time.monotonic() - closed_at < FREED_S
 
 
 def test_rights_are_looked_at_again(world: World) -> None:

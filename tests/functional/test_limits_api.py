@@ -37,7 +37,7 @@ def test_limits_are_shown_as_set_by_default_and_as_they_hold(owner: Client, proc
 
 def test_effective_limits_are_those_that_a_run_has(owner: Client, app: TestApp) -> None:
     bench = Bench(owner, app)
-    owner.patch(f"/apps/{bench.slug}", {"limits": {"cpu_ms": 10**9, "wall_ms": 900}})
+    owner.patch(f"/apps/{bench.slug}", {"limits": {"cpu_ms": 10**9, "wall_ms": 2_900}})
     bench.route("it", "return 1")
     owner.patch(f"/apps/{bench.slug}/scripts/it", {"limits": {"memory_bytes": 9_000_000, "concurrency": 3}})
     bench.call("it")

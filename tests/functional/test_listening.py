@@ -12,7 +12,7 @@ import pytest
 
 from picloud.cli.listening import inherited, listen
 from tests.functional.client import eventually
-from tests.functional.serving import PROGRAM, Serving
+from tests.functional.serving import PROGRAM, READY_S, Serving
 from tests.pace import PATIENCE
 
 pytestmark = pytest.mark.xdist_group("listening")
@@ -47,7 +47,7 @@ def test_systemd_s_socket_is_taken_and_requests_wait_in_it_over_a_restart(tmp_pa
         environ = server.environ()
         assert command[4] == PROGRAM
         for _ in range(2):
-            waiting = http.client.HTTPConnection(*held.getsockname(), timeout=60 * PATIENCE)
+            waiting = http.client.HTTPConnection(*held.getsockname(), timeout=READY_S)
             waiting.request("GET", "/healthz")  # nobody serves yet
             process = subprocess.Popen(command, env=environ, pass_fds=[held.fileno()], stdout=subprocess.DEVNULL)
             try:
@@ -64,8 +64,8 @@ def test_a_unix_socket_for_the_proxy_s_group(tmp_path: Path) -> None:
         [*server.command("serve"), "--listen", f"unix:{path}"], env=server.environ(), stdout=subprocess.DEVNULL
     )
     try:
-        eventually(path.exists, timeout_s=60)
-        assert eventually(lambda: _answers(path), timeout_s=60) == 200
+        eventually(path.exists, READY_S)
+        eventually(lambda: _answers(path) == 200, READY_S)
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         with pytest.raises(OSError, match="another process listens"):
             listen(f"unix:{path}")

@@ -8,10 +8,11 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from webtest import TestApp
 
 from picloud.app import make_app
+from picloud.dispatcher import upkeep
 from picloud.dispatcher.notices import Notifier
 from picloud.domain.notices import Channel
 from picloud.outbound.client import Client as Outbound
@@ -53,7 +54,9 @@ def there(process: Process, owner: Client) -> Iterator[Client]:
     """The owner, where names lead to this machine; nobody is told of anything before and after."""
     client = Client(TestApp(make_app(replace(process.runtime, outbound=OUTBOUND))), None)
     client.headers = owner.headers
-    yield client
+    with process.engine.connect() as no_other_round:
+        no_other_round.execute(select(func.pg_advisory_xact_lock(upkeep._LOCK_KEY)))
+        yield client
     if client.get("/notifications")["channel"]:
         client.delete("/notifications")
 

@@ -9,7 +9,7 @@ from webtest import TestApp
 from picloud.domain.totp import code, step_of
 from picloud.process import Process
 from tests.functional.client import Client, unique
-from tests.functional.test_sign_in import PASSWORD, Browser
+from tests.functional.test_sign_in import PASSWORD, Browser, lengthen_waits
 
 
 @pytest.fixture
@@ -62,6 +62,7 @@ def test_without_a_code_nobody_is_known_and_nothing_is_reset(app: TestApp, proce
     for _ in range(6):
         thief.sign_in(email, status=401)
         thief.sign_in(email, status=401, totp="not a code")
+    lengthen_waits(process)
     assert thief.sign_in(email, status=429)["code"] == "too_many_requests"
 
 
