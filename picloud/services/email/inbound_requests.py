@@ -66,6 +66,7 @@ class InboundRequests:
         self._writing = Lock()
         self._pending: dict[UUID, _Pending] = {}
         self._timer: Timer | None = None
+        self._failing = False
 
     def note(self, trigger_id: UUID, noted: Noted) -> None:
         """Never waits, never fails. While the database is away, the newest requests are kept."""
@@ -99,7 +100,11 @@ class InboundRequests:
                 for trigger_id in sorted(pending):
                     _write(connection, trigger_id, pending[trigger_id])
         except SQLAlchemyError as error:
-            log.warning("requests at email triggers not noted", exc_info=error)
+            if not self._failing:  # said once: a full disk lasts, and each second another write fails
+                log.warning("requests at email triggers not noted", exc_info=error)
+            self._failing = True
+        else:
+            self._failing = False
 
 
 def _write(connection: Connection, trigger_id: UUID, pending: _Pending) -> None:
