@@ -54,7 +54,7 @@ class SampleService:
         query = (
             select(Trigger, InboundSecret)
             .join(InboundSecret, InboundSecret.trigger_id == Trigger.id)
-            .where(Trigger.app_id == app.id, InboundSecret.expires_at.is_(None))
+            .where(Trigger.app_id == app.id, Trigger.deleted_at.is_(None), InboundSecret.expires_at.is_(None))
         )
         row = self._session.execute(query.order_by(Trigger.id)).first()
         if row is None:
