@@ -8,6 +8,7 @@ from picloud.security.contexts import app_context, instance_context, public_cont
 ADMIN = "/api/v1/admin"
 APP = ADMIN + "/apps/{app}"
 KINDS = "|".join(TriggerKind)
+ID = r"[0-9a-fA-F-]{36}"
 
 PUBLIC_ROUTES = {
     "healthz": "/healthz",
@@ -114,7 +115,7 @@ def includeme(config: Configurator) -> None:
     for name, pattern in INSTANCE_ROUTES.items():
         config.add_route(name, pattern, factory=instance_context)
     # Ahead of the triggers' own addresses, which take no POST and would answer with what they take.
-    unknown_kind = f"{APP}/triggers/{{kind:(?!(?:{KINDS})$)[^/]+}}"
+    unknown_kind = f"{APP}/triggers/{{kind:(?!(?:{KINDS}|{ID})$)[^/]+}}"
     config.add_route("unknown_trigger_kind", unknown_kind, factory=app_context, request_method="POST")
     for name, pattern in APP_ROUTES.items():
         config.add_route(name, pattern, factory=app_context)
