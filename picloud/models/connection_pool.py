@@ -1,5 +1,6 @@
 """Connections that nobody needs any more are closed: each holds a process of PostgreSQL, 2.5 to 4 MiB of memory of its own."""
 
+import logging
 import time
 from contextlib import suppress
 from threading import Lock, Timer
@@ -12,6 +13,9 @@ from sqlalchemy.util.queue import Empty
 KEPT = 1
 """Stay open, so that who comes after a pause waits for no connection."""
 _SINCE = "idle_since"
+
+logging.getLogger(__name__).setLevel(logging.WARNING)
+"""The library logs under the name of a pool's class, and what it says below WARNING is left out."""
 
 
 class ShrinkingPool(QueuePool):

@@ -1,5 +1,6 @@
 """Connections of the pool that nobody needs any more."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 
@@ -87,11 +88,13 @@ def test_a_connection_that_went_its_own_way_leaves_no_place_taken(quick: Engine,
     own.close()
 
 
-def test_every_engine_has_such_a_pool(cluster: Cluster) -> None:
+def test_every_engine_has_such_a_pool(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     engine = make_engine(cluster.url, pool_size=1)
     assert isinstance(engine.pool, ShrinkingPool)
-    engine.dispose()
+    with caplog.at_level(logging.INFO, "picloud"):
+        engine.dispose()
     assert isinstance(engine.pool, ShrinkingPool)
+    assert not [record for record in caplog.records if "connection_pool" in record.name]
 
 
 def test_what_is_seldom_used_keeps_none(cluster: Cluster, engine: Engine) -> None:
