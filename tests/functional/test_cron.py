@@ -44,7 +44,7 @@ def due_since(process: Process, trigger: Any, seconds: float) -> None:
 
 
 def test_it_shows_what_is_next(bench: Bench) -> None:
-    made = bench.trigger("cron", script="tick", schedule="0 4 * * 1", timezone="Europe/Berlin")
+    made = bench.trigger("cron", script="tick", schedule="30 4 * * 1", timezone="Europe/Berlin")
     assert (made["missed"], made["overlap"], made["dispatch_mode"]) == ("run_once", "skip", "async")
     assert made["next_at"] == made["next_times"][0]
     assert len(made["next_times"]) == 5
