@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from webtest import TestApp
 
+from picloud.process import Process
+from picloud.services.retention.rows import forget_triggers
+from picloud.settings import Settings
 from tests.functional.browsing import browser, email, form_to, signed_in
 from tests.functional.client import Client, eventually
 
@@ -53,12 +56,12 @@ def test_a_cancelled_delivery_waits_again_as_it_did_and_is_delivered_once(owner:
     owner.post(f"{path}/restore", status=409)
 
 
-def test_it_comes_back_when_its_event_is_gone(owner: Client, shop: str, engine: Engine) -> None:
+def test_it_comes_back_when_its_event_is_gone(owner: Client, shop: str, process: Process) -> None:
     path = waiting(owner, shop)
     event = owner.get(path)["event"]
     owner.post(f"{path}/cancel", status=200)
-    with engine.begin() as connection:
-        connection.execute(text("DELETE FROM events WHERE id = :id"), {"id": event["id"]})
+    with process.runtime.sessions.begin() as session:
+        assert session.execute(text("DELETE FROM events WHERE id = :id RETURNING id"), {"id": event["id"]}).all()
     owner.post(f"{path}/restore", status=202)
     assert owner.get(path)["event"]["queue"] == event["queue"]
 
@@ -113,6 +116,28 @@ def test_a_script_and_a_user_go_with_the_deleted_triggers_that_need_them(owner: 
     owner.delete(f"{shop}/triggers/{trigger['id']}")
     owner.delete(f"{shop}/scripts/work")
     owner.post(f"{shop}/triggers/{trigger['id']}/restore", status=404)
+
+
+def test_long_deleted_triggers_go_for_good_with_what_only_heard_of_them(
+    owner: Client, shop: str, process: Process, settings: Settings
+) -> None:
+    def made(kind: str, **fields: Any) -> str:
+        return str(owner.post(f"{shop}/triggers/{kind}", {"script": "work", **fields})["id"])
+
+    long_ago, lately, stays = (made("queue", queue=name) for name in ("a", "b", "c"))
+    heard = made("dead_letter", source_trigger_id=long_ago)
+    hears = made("dead_letter", source_trigger_id=lately)
+    for each in (long_ago, lately):
+        owner.delete(f"{shop}/triggers/{each}")
+    age = text("UPDATE triggers SET deleted_at = deleted_at - make_interval(days => :days) WHERE id = :id")
+    with process.runtime.sessions.begin() as session:
+        session.execute(age, {"days": settings.closed_keep_days + 1, "id": long_ago})
+    with process.engine.connect() as connection:
+        forget_triggers(connection, settings)
+        left = connection.execute(text("SELECT id::text FROM triggers")).scalars().all()
+    assert {long_ago, lately, stays, heard, hears} & set(left) == {lately, stays, hears}
+    owner.post(f"{shop}/triggers/{long_ago}/restore", status=404)
+    owner.post(f"{shop}/triggers/{lately}/restore", status=200)
 
 
 def test_the_dashboard_offers_both(signed_in: TestApp, owner: Client, shop: str) -> None:
