@@ -37,11 +37,12 @@ def engine(cluster: Cluster) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def empty_database(engine: Engine, cluster: Cluster) -> Iterator[Engine]:
-    """An engine on a second database without any table."""
+@pytest.fixture
+def empty_database(engine: Engine) -> Iterator[Engine]:
+    """An engine on a second database without any table, whatever ran before."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CREATE DATABASE blank TEMPLATE template0"))
-    blank = make_engine(engine.url.set(database="blank"), pool_size=1)
-    yield blank
-    blank.dispose()
+        blank = make_engine(engine.url.set(database="blank"), pool_size=1)
+        yield blank
+        blank.dispose()
+        connection.execute(text("DROP DATABASE blank WITH (FORCE)"))

@@ -68,7 +68,6 @@ def test_migrations_go_down_and_up_again(empty_database: Engine) -> None:
             text("SELECT count(*) FROM pg_class WHERE relname LIKE 'events_2%' AND relkind='r'")
         )
         assert partitions.scalar_one() == 8
-        connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
 
 
 def test_who_waits_for_its_turn_is_in_nobody_s_way(engine: Engine) -> None:

@@ -42,18 +42,14 @@ LATER = """
 
 
 @pytest.fixture
-def history(empty_database: Engine) -> Iterator[Engine]:
+def history(empty_database: Engine) -> Engine:
     """At the revision before."""
     engine = create_engine(empty_database.url, poolclass=NullPool)
-    try:
-        go_to(engine, BEFORE)
-        with engine.begin() as connection:
-            ensure_partitions(connection)
-            write(connection)
-        yield engine
-    finally:
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    go_to(engine, BEFORE)
+    with engine.begin() as connection:
+        ensure_partitions(connection)
+        write(connection)
+    return engine
 
 
 def go_to(engine: Engine, revision: str) -> None:
