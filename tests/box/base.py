@@ -1,5 +1,6 @@
 """What machines are made of: a Debian, made once and kept, and PiCloud's wheels."""
 
+import configparser
 import fcntl
 import hashlib
 import os
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from tests.box.machine import NotHere
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +20,9 @@ PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "python3", "python3-venv", "procps", "iproute2", "curl", "openssl"),
     *("ca-certificates", "caddy", "postgresql"),
 )
-SUITE = "bookworm"
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+"""Debian 12 and 13, and the Python that each has."""
+RELEASE = os.environ.get("BOX_RELEASE", "bookworm")
 PATIENCE_S = 400
 _KEPT = Path("/var/tmp")
 _SAID_LENGTH = 300
@@ -25,6 +30,8 @@ _SAID_LENGTH = 300
 
 def check_here() -> None:
     """Raises NotHere."""
+    if RELEASE not in PYTHONS:
+        raise NotHere(f"BOX_RELEASE={RELEASE} is none of {', '.join(PYTHONS)}")
     if missing := [name for name in ("mmdebstrap", "systemd-nspawn", "nsenter") if shutil.which(name) is None]:
         raise NotHere(f"not installed: {', '.join(missing)} (apt install systemd-container mmdebstrap)")
     if os.geteuid() != 0:
@@ -33,13 +40,13 @@ def check_here() -> None:
 
 def base_folder() -> Path:
     """A Debian with what a box has. Raises NotHere where it can't be had."""
-    digest = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(" ".join((RELEASE, *PACKAGES)).encode()).hexdigest()[:12]
     folder = _KEPT / f"picloud-box-{digest}"
     with _alone(folder.with_suffix(".lock")):
         if not folder.exists():
             part = folder.with_suffix(f".{os.getpid()}")
             try:
-                _run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(part))
+                _run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", RELEASE, str(part))
             except NotHere:
                 shutil.rmtree(part, ignore_errors=True)
                 raise
@@ -48,16 +55,28 @@ def base_folder() -> Path:
 
 
 def wheels(folder: Path) -> Path:
-    """PiCloud's wheel and those of all that it needs, for the machine's Python 3.11, once for the run. Raises NotHere."""
-    if sys.version_info[:2] != (3, 11):
-        raise NotHere("the machine has Python 3.11, and its wheels are made by the Python that runs the tests")
+    """PiCloud's wheel and those of all that it needs, for the machine's Python, whichever runs the tests; once for the run.
+
+    Raises NotHere.
+    """
     done = folder / "done"
     with _alone(folder.with_suffix(".lock")):
         if not done.exists():
-            pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder))
-            _run(*pip, "--constraint", str(ROOT / "constraints.txt"), str(ROOT))
+            pip, constraints = (sys.executable, "-m", "pip"), str(ROOT / "constraints.txt")
+            _run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+            download = (*pip, "download", "--quiet", "--only-binary", ":all:", "--python-version", PYTHONS[RELEASE])
+            _run(*download, "--dest", str(folder), "--constraint", constraints, *_needed())
             done.touch()
     return folder
+
+
+def _needed() -> list[str]:
+    """What PiCloud needs there. pip would go by the Python that it runs under itself."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    found = map(Requirement, setup["options"]["install_requires"].split("\n")[1:])
+    machine = {"python_version": PYTHONS[RELEASE]}
+    return [f"{one.name}{one.specifier}" for one in found if one.marker is None or one.marker.evaluate(machine)]
 
 
 def _run(*command: str) -> None:
