@@ -3,7 +3,6 @@
 Each attack must be refused or the worker killed. The control run shows that it is real: without confinement it succeeds.
 """
 
-import platform
 import subprocess
 from collections.abc import Iterator
 
@@ -15,8 +14,6 @@ from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.sandbox_pool.pool import Pool
 from tests.sandbox.attacks import ATTACKS, PRELUDE, Attack
 from tests.sandbox.kit import HERE, RunScript, runner
-
-pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of the attacks are x86-64's")
 
 
 def _pool_of(module: str, *, unconfined: bool = False) -> Iterator[RunScript]:
@@ -116,8 +113,8 @@ return found
 def test_a_worker_cannot_reach_its_neighbour(raw_run: RunScript) -> None:
     """Another app's worker is alive beside it, in the same namespaces and with the same uid."""
     raw_run("def handler(ctx):\n    return 1", app="neighbour")
-    for number in (101, 310, 62):
-        body = f"for pid in range(2, 40):\n    call({number}, 16 if {number} == 101 else pid, pid, 0, 0, 0, 0)"
+    for call in ("'ptrace', 16", "'process_vm_readv', pid", "'kill', pid"):
+        body = f"for pid in range(2, 40):\n    call({call}, pid, 0, 0, 0, 0)"
         outcome = raw_run(Attack("", body).source, app="attacker", per_event=True)
         assert outcome.status is Status.syscall
     assert raw_run("def handler(ctx):\n    return 1", app="neighbour").status is Status.ok
