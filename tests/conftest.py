@@ -24,6 +24,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One PostgreSQL per test process."""
     cluster = Cluster(tmp_path_factory.mktemp("postgres"), bindir=find_bindir(os.environ), max_connections=60)
     cluster.start()
+    _forget_at_a_power_cut(cluster)
     yield cluster
     cluster.stop()
 
@@ -46,3 +47,13 @@ def empty_database(engine: Engine) -> Iterator[Engine]:
         yield blank
         blank.dispose()
         connection.execute(text("DROP DATABASE blank WITH (FORCE)"))
+
+
+def _forget_at_a_power_cut(cluster: Cluster) -> None:
+    """No commit waits for the disk, as no test cuts the machine's power. Processes that are killed lose nothing by it."""
+    engine = make_engine(cluster.url, pool_size=1)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()

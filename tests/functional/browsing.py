@@ -6,13 +6,14 @@ import pytest
 from sqlalchemy.orm import Session
 from webtest import TestApp, TestResponse
 
-from picloud.app import make_app
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
 from picloud.services.people.users import UserService
 from tests.functional.client import unique
 
 PASSWORD = "correct horse battery staple"
+SAYS = {"HTTP_ORIGIN": "http://localhost", "HTTP_ACCEPT": "text/html"}
+"""What browsers say of themselves."""
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +25,9 @@ def email(process: Process) -> str:
 
 
 @pytest.fixture
-def browser(process: Process) -> TestApp:
+def browser(app: TestApp) -> TestApp:
     """Cookies of its own; names its origin as browsers do."""
-    return TestApp(
-        make_app(process.runtime), extra_environ={"HTTP_ORIGIN": "http://localhost", "HTTP_ACCEPT": "text/html"}
-    )
+    return TestApp(app.app, extra_environ=SAYS)
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
-from picloud.app import make_app
 from picloud.domain.kinds import InstanceRole
 from picloud.process import Process
 from picloud.services.people.users import UserService
-from tests.functional.browsing import PASSWORD, browser, email, form_to, said, signed_in
+from tests.functional.browsing import PASSWORD, SAYS, browser, email, form_to, said, signed_in
 from tests.functional.client import Client, unique
 from tests.functional.test_dashboard_app import page_with
 from tests.functional.test_second_factor import codes
@@ -21,21 +20,20 @@ Person = Callable[[InstanceRole], tuple[TestApp, str]]
 
 
 @pytest.fixture
-def person(process: Process) -> Person:
+def person(process: Process, app: TestApp) -> Person:
     """Makes a user with a browser, signed in, and its email."""
 
     def make(role: InstanceRole) -> tuple[TestApp, str]:
         address = f"{unique('person')}@example.com"
         with Session(process.engine) as session, session.begin():
             UserService(session).create(address, role, PASSWORD)
-        return signed_in_as(process, address), address
+        return signed_in_as(app, address), address
 
     return make
 
 
-def signed_in_as(process: Process, address: str) -> TestApp:
-    origin = {"HTTP_ORIGIN": "http://localhost", "HTTP_ACCEPT": "text/html"}
-    own = TestApp(make_app(process.runtime), extra_environ=origin)
+def signed_in_as(app: TestApp, address: str) -> TestApp:
+    own = TestApp(app.app, extra_environ=SAYS)
     form = own.get("/sign-in").form
     form["email"], form["password"] = address, PASSWORD
     form.submit(status=303)
@@ -68,7 +66,7 @@ def test_who_has_no_role_in_an_app_learns_nothing_of_it(owner: Client, person: P
         assert [text for text in (slug, "Hidden name") if text in refused.text] == []
 
 
-def test_a_second_factor_s_whole_life(process: Process, person: Person) -> None:
+def test_a_second_factor_s_whole_life(process: Process, app: TestApp, person: Person) -> None:
     own, address = person(InstanceRole.MEMBER)
     enrolled = form_to(own.get("/account"), "/account/totp").submit(status=200)
     secret = enrolled.html.find(id="totp-secret").text
@@ -79,12 +77,12 @@ def test_a_second_factor_s_whole_life(process: Process, person: Person) -> None:
     assert len(shown) == len(set(shown)) > 1
     assert shown[0] not in own.get("/account").text
     form_to(own.get("/account"), "/totp/remove").submit(status=200)
-    signed_in_as(process, address)
+    signed_in_as(app, address)
 
 
-def test_a_session_is_ended_from_another(process: Process, person: Person) -> None:
+def test_a_session_is_ended_from_another(app: TestApp, person: Person) -> None:
     own, address = person(InstanceRole.MEMBER)
-    lost = signed_in_as(process, address)
+    lost = signed_in_as(app, address)
     page = own.get("/account")
     assert len(page.html.table.tbody.find_all("tr")) == 2
     form_to(page, "/end").submit(status=303)
