@@ -1,5 +1,6 @@
 """A real `picloud serve` for the browser to walk through, and its owner."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def watched(context: "BrowserContext", serving: Serving) -> "Watched":
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the pages' pictures are put, for people to look at."""
-    return tmp_path_factory.mktemp("pictures")
+def pictures() -> Path | None:
+    """Where `TESTS_PICTURES=folder` wants the pages' pictures, for people to look at."""
+    wanted = os.environ.get("TESTS_PICTURES")
+    return Path(wanted) if wanted else None

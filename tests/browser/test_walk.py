@@ -193,27 +193,24 @@ def test_the_way_is_open_on_a_phone_in_the_dark_too(
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_every_page_is_open_to_all_quiet_and_fits(
-    walk: Walk, serving: Serving, chromium: "Browser", owner: "StorageState", pictures: Path, theme: str, width: int
+    walk: Walk, serving: Serving, chromium: "Browser", owner: "StorageState", pictures: Path | None, width: int
 ) -> None:
     assert len(walk.pages) > 30
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme=theme,
-        storage_state=owner,
-    )
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme="light", storage_state=owner)
     watched = Watched(context.new_page(), serving.address)
     barriers, too_wide, cut = list[str](), list[str](), list[str]()
     for name, path in walk.pages.items():
         watched.open(path)
-        watched.picture(pictures, f"{name}-{theme}-{width}")
         barriers += watched.barriers()
         too_wide += [path] if watched.is_too_wide() else []
         cut += watched.cut_tables()
+        watched.picture(pictures, f"{name}-light-{width}")
+        watched.turn_dark()
+        barriers += watched.faint_colours()
+        watched.picture(pictures, f"{name}-dark-{width}")
     context.close()
-    print(f"The pages' pictures are in {pictures}")
     assert barriers == []
     assert watched.troubles == []
     assert too_wide == []

@@ -1,12 +1,15 @@
 """A page of the dashboard in Chromium, and whatever goes wrong on it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, Request
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+STANDARDS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+OF_COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+"""All rules of `STANDARDS` that look at colours."""
 
 
 class Watched:
@@ -52,8 +55,15 @@ class Watched:
 
     def barriers(self) -> list[str]:
         """What axe-core finds in the way of people."""
-        found = Axe().run(self.page, options=RULES | {"resultTypes": ["violations"]}).response["violations"]
-        return [f"{self.path}: {each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+        return self._violations(STANDARDS)
+
+    def faint_colours(self) -> list[str]:
+        """What `barriers` would find by the colours alone: all that another colour scheme changes."""
+        return self._violations(OF_COLOURS)
+
+    def turn_dark(self) -> None:
+        """As a device does in the evening, with the page open."""
+        self.page.emulate_media(color_scheme="dark")
 
     def is_too_wide(self) -> bool:
         """Whether the page as a whole has to be scrolled sideways."""
@@ -68,8 +78,13 @@ class Watched:
         )
         return found
 
-    def picture(self, folder: Path, name: str) -> None:
-        self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+    def picture(self, folder: Path | None, name: str) -> None:
+        if folder is not None:
+            self.page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    def _violations(self, rules: Mapping[str, object]) -> list[str]:
+        found = Axe().run(self.page, options={**rules, "resultTypes": ["violations"]}).response["violations"]
+        return [f"{self.path}: {each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
