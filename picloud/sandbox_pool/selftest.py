@@ -4,6 +4,7 @@ to hold doesn't. Imports nothing but the standard library."""
 import json
 import signal
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,11 +138,19 @@ def _bonus(name: str, missing: Mapping[str, str], remedy: str) -> Layer:
 
 
 def _memory_group() -> Layer:
-    """Whether systemd's MemoryMax= does anything here (proc(5): /proc/cgroups)."""
-    try:
-        rows = [line.split() for line in Path("/proc/cgroups").read_text().splitlines()]
-        enabled = any(row[0] == "memory" and row[3] == "1" for row in rows)
-    except (OSError, IndexError):
-        enabled = False
+    """Whether systemd's MemoryMax= does anything here."""
+    enabled = memory_is_controlled(Path("/"))
     detail = "in force" if enabled else "off: MemoryMax= is ignored; cgroup_enable=memory in cmdline.txt turns it on"
     return Layer("memory control group", False, enabled, detail)
+
+
+def memory_is_controlled(root: Path) -> bool:
+    """By cgroup v2's own list (admin-guide/cgroup-v2 of Linux), or by /proc/cgroups (proc(5)), from which kernels later than
+    6.12 leave out what they have for v2 alone (Linux commit af000ce85293)."""
+    with suppress(OSError):
+        if "memory" in (root / "sys/fs/cgroup/cgroup.controllers").read_text().split():
+            return True
+    with suppress(OSError, IndexError):
+        rows = [line.split() for line in (root / "proc/cgroups").read_text().splitlines()]
+        return any(row[0] == "memory" and row[3] == "1" for row in rows)
+    return False

@@ -15,6 +15,7 @@ from picloud.sandbox_pool.outcome import Outcome, Status
 from picloud.sandbox_pool.postmortem import amend
 from picloud.sandbox_pool.process import Exit
 from picloud.sandbox_pool.seccomp import ALLOWED, REFUSED, program
+from picloud.sandbox_pool.selftest import memory_is_controlled
 from picloud.sandbox_pool.syscalls import AARCH64, X86_64
 
 KEY = ("app", "code", "main")
@@ -191,6 +192,24 @@ def test_numbers_are_the_kernels(header: str, numbers: dict[str, int]) -> None:
     for name, number in numbers.items():
         assert found.get(names.get(name, name), number) == number, name
     assert len(found.keys() & numbers.keys()) > 50
+
+
+@pytest.mark.parametrize(
+    ("v2", "v1", "controlled"),
+    [
+        ("cpuset cpu io memory pids", "cpuset 0 49 1", True),  # kernels later than 6.12: not in /proc/cgroups
+        ("cpuset cpu io pids", "cpuset 0 49 1\nmemory 0 49 0", False),  # a Raspberry Pi's, off
+        (None, "#subsys_name hierarchy num_cgroups enabled\nmemory 4 20 1", True),
+        (None, "", False),
+        (None, None, False),
+    ],
+)
+def test_whether_memory_is_controlled(tmp_path: Path, v2: str | None, v1: str | None, controlled: bool) -> None:
+    for path, text in (("sys/fs/cgroup/cgroup.controllers", v2), ("proc/cgroups", v1)):
+        if text is not None:
+            (tmp_path / path).parent.mkdir(parents=True)
+            (tmp_path / path).write_text(text)
+    assert memory_is_controlled(tmp_path) is controlled
 
 
 def test_events_read_by_attribute_and_key() -> None:
