@@ -7,6 +7,9 @@ TEST_OPTIONS ?= -m "not faults and not browser and not box and not fuzz and not 
 
 WORKERS ?= 2
 
+# The tests start PiCloud hundreds of times; without its byte code each start would compile all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: serve test browser check ui ui-check clean
 
 serve: $(VENV)/.serve
