@@ -145,8 +145,8 @@ def _memory_group() -> Layer:
 
 
 def memory_is_controlled(root: Path) -> bool:
-    """By cgroup v2's own list (admin-guide/cgroup-v2 of Linux), or by /proc/cgroups (proc(5)), from which kernels later than
-    6.12 leave out what they have for v2 alone (Linux commit af000ce85293)."""
+    """By cgroup v2's own list (admin-guide/cgroup-v2 of Linux), or by /proc/cgroups (proc(5)), from which newer kernels leave
+    out what they have for v2 alone (Linux commit af000ce85293; seen on a Raspberry Pi, raspberrypi/linux#6980)."""
     with suppress(OSError):
         if "memory" in (root / "sys/fs/cgroup/cgroup.controllers").read_text().split():
             return True

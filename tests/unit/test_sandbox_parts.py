@@ -197,7 +197,7 @@ def test_numbers_are_the_kernels(header: str, numbers: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("v2", "v1", "controlled"),
     [
-        ("cpuset cpu io memory pids", "cpuset 0 49 1", True),  # kernels later than 6.12: not in /proc/cgroups
+        ("cpuset cpu io memory pids", "cpuset 0 49 1", True),  # as on newer kernels: not in /proc/cgroups
         ("cpuset cpu io pids", "cpuset 0 49 1\nmemory 0 49 0", False),  # a Raspberry Pi's, off
         (None, "#subsys_name hierarchy num_cgroups enabled\nmemory 4 20 1", True),
         (None, "", False),
