@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from picloud.box.files import ensure_content
-from picloud.box.step import Done
+from picloud.box.step import BoxError, Done
 
 ETC = Path("/etc/picloud")
 FILE = ETC / "picloud.env"
@@ -18,13 +18,20 @@ HEAD = "# Settings of this PiCloud: NAME=value, a line each. All of them: docs/r
 
 
 def read(path: Path = FILE) -> dict[str, str]:
-    """The settings of the file; empty where it can't be read."""
+    """The settings of the file, as systemd reads it; empty where it can't be read. Raises BoxError where it is no text."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_bytes().splitlines()
     except OSError:
         return {}
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    found = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            name, equals, value = line.decode().partition("=")
+        except UnicodeDecodeError:
+            raise BoxError(f"Line {number} of {path} is no text in UTF-8. Mend or remove it.") from None
+        if equals and not name.lstrip().startswith(("#", ";")):
+            found[name.strip()] = _unquoted(value.strip())
+    return found
 
 
 def ensure(kept: Mapping[str, str], chosen: Mapping[str, str], gid: int) -> Done:
@@ -41,6 +48,11 @@ def ensure(kept: Mapping[str, str], chosen: Mapping[str, str], gid: int) -> Done
         FILE.chmod(MODE)
         changed = True
     return Done(changed, f"{FILE}: {', '.join(sorted(wanted)) or 'nothing to add'}")
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
+    return value[1:-1] if quoted else value
 
 
 def _without(content: str, names: Iterable[str]) -> str:

@@ -14,9 +14,16 @@ from picloud.box.step import BoxError, Done
 
 CONFIG = Path("/etc/caddy/Caddyfile")
 DROP_IN = Path("/etc/systemd/system/caddy.service.d/picloud.conf")
+SERVICE = "caddy.service"
 OURS = "# PiCloud behind Caddy"
 DISTRIBUTED = "# The Caddyfile is an easy way to configure your Caddy web server."
 _LOCAL = "local_certs"
+_DROP_IN = """\
+[Service]
+Environment={}
+RuntimeDirectory=caddy
+RuntimeDirectoryMode=0700
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +51,30 @@ def present() -> Site | None:
 
 def ensure_proxy(site: Site, layout: Layout) -> Done:
     """A Caddyfile that somebody else wrote is left alone: BoxError is raised."""
-    before = CONFIG.read_text() if CONFIG.exists() else ""
+    before = CONFIG.read_text(errors="replace") if CONFIG.exists() else ""
     if before.strip() and not before.startswith((OURS, DISTRIBUTED)):
         raise BoxError(f"{CONFIG} is somebody's own. Add to it what {resources.files('picloud_etc') / 'caddy'} shows.")
     content = (resources.files("picloud_etc") / "caddy" / "Caddyfile").read_text()
     changed = ensure_content(CONFIG, content)
-    changed |= ensure_content(DROP_IN, f"[Service]\nEnvironment={' '.join(environment(site, layout))}\n")
-    if changed:
+    changed |= ensure_content(DROP_IN, _DROP_IN.format(" ".join(environment(site, layout))))
+    if changed or units.state(SERVICE) != ("active", True):
         run("systemctl", "daemon-reload")
-        run("systemctl", "enable", "--quiet", "caddy")
-        units.start("restart", "caddy")
+        run("systemctl", "enable", "--quiet", SERVICE)
+        units.start("restart", SERVICE)
+        changed = True
     return Done(changed, site.address)
 
 
 def remove() -> list[Path]:
     """Our configuration; somebody else's stays. Those that went."""
     found = [DROP_IN] if DROP_IN.exists() else []
-    if CONFIG.exists() and CONFIG.read_text().startswith(OURS):
+    if CONFIG.exists() and CONFIG.read_text(errors="replace").startswith(OURS):
         found.append(CONFIG)
     for path in found:
         path.unlink()
     if found:
         run("systemctl", "daemon-reload")
-        run("systemctl", "stop", "caddy")
+        run("systemctl", "stop", SERVICE)
     return found
 
 
@@ -77,4 +85,5 @@ def environment(site: Site, layout: Layout) -> tuple[str, ...]:
         f"PICLOUD_CADDY_OPTIONS={_LOCAL if site.local_certificates else ''}",
         f"PICLOUD_MANAGER={layout.manager.path}",
         f"PICLOUD_ORCHESTRATOR={layout.orchestrator.path}",
+        "PICLOUD_CADDY_ADMIN=unix//run/caddy/admin.sock",
     )

@@ -17,6 +17,8 @@ GROUP = "caddy"
 MODE = 0o660
 ALL = (*WHOLE.webs, *PARTS.webs)
 _CONNECT_S = 1.0
+_LISTENS = "00010000"
+"""The flag of /proc/net/unix; see proc_pid_net(5)."""
 _LOOPBACK = """\
 # Written by `picloud init`: no proxy stands in front, so nobody is believed what it says of the client's address.
 [Socket]
@@ -55,17 +57,23 @@ def is_right(web: Web, *, proxied: bool) -> bool:
     except OSError:
         return False
     mode = stat.S_IMODE(found.st_mode)
-    return stat.S_ISSOCK(found.st_mode) and (found.st_uid, found.st_gid, mode) == (0, _gid(), MODE)
+    return _is_heard(web.path) and (found.st_uid, found.st_gid, mode) == (0, _gid(), MODE)
 
 
 def is_of_our_group(unit: str) -> bool:
     """Whether the socket of a part that serves no HTTP is for our user as it is now."""
     found = Path("/run") / unit / f"{unit.removeprefix('picloud-')}.sock"
-    return found.exists() and found.stat().st_gid == grp.getgrnam(USER).gr_gid
+    return _is_heard(found) and found.stat().st_gid == grp.getgrnam(USER).gr_gid
 
 
 def is_proxied(web: Web) -> bool:
     return not (_folder(web) / "loopback.conf").exists()
+
+
+def _is_heard(path: Path) -> bool:
+    """Whether somebody listens: systemd calls a socket active even if its unit's file was gone, and its descriptor with it."""
+    sockets = (line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text().splitlines())
+    return path.exists() and any(found[3] == _LISTENS and found[7:] == [str(path)] for found in sockets)
 
 
 def _check_group() -> None:

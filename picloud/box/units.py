@@ -1,11 +1,12 @@
 """The units: copied from the package, with the path of this installation, and started."""
 
+import re
 import shutil
 import sys
 from importlib import resources
 from pathlib import Path
 
-from picloud.box import sockets
+from picloud.box import environment, sockets
 from picloud.box.files import ensure_content
 from picloud.box.layout import PARTS, WHOLE, Layout, present
 from picloud.box.programs import run
@@ -14,6 +15,11 @@ from picloud.box.step import BoxError, Done
 FOLDER = sockets.FOLDER
 PACKAGED_PROGRAM = "/opt/picloud/bin/picloud"
 TIMER = "picloud-backup.timer"
+_CAUSE = re.compile(r"^(?:picloud|Error|\S+\.socket(?=: Failed to create)): (.+)", re.MULTILINE)
+_LOG_LINES = "8"
+"""As many as systemd itself adds to the last words of a unit that it starts again and again, and one more."""
+_HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
+"""From units, by ProtectHome=."""
 
 
 def program() -> Path:
@@ -29,14 +35,38 @@ def ensure_systemd() -> Done:
 
 
 def ensure_units() -> Done:
-    """Raises BoxError where the service's user could not reach the program."""
-    where = program()
-    if any(not parent.stat().st_mode & 0o001 for parent in where.resolve().parents):
-        raise BoxError(f"{where} lies in a folder that only root may enter. Install PiCloud under /opt/picloud.")
+    """Raises BoxError where the service's user could not run the program."""
+    _check_program()
     written = [name for name, content in _packaged().items() if ensure_content(FOLDER / name, content)]
     if written:
         run("systemctl", "daemon-reload")
+        _end_sockets([name for name in written if name.endswith(".socket")])
     return Done(bool(written), ", ".join(sorted(written)) or f"{FOLDER}/picloud*")
+
+
+def _end_sockets(names: list[str]) -> None:
+    """Those whose files are new: as they are they keep their old form, and none after a reload without the file."""
+    for name in filter(_is_active, names):
+        run("systemctl", "stop", name, f"{name.removesuffix('.socket')}.service")
+
+
+def _check_program() -> None:
+    for path in (program(), Path(sys.executable)):
+        where = path.resolve()
+        closed = next((folder for folder in where.parents if not folder.stat().st_mode & 0o001), None)
+        hidden = next((folder for folder in where.parents if folder in _HIDDEN), None)
+        if found := closed or hidden:
+            raise BoxError(
+                f"{where} lies below {found}, which PiCloud's units may not enter. Install PiCloud under /opt/picloud, by "
+                "the system's Python; if it is there, `chmod -R go+rX /opt/picloud`."
+            )
+    unreadable = ("-perm", "-o=r", "-o", "-type", "d", "!", "-perm", "-o=x")
+    said = run("find", sys.prefix, "!", "-type", "l", "(", "!", *unreadable, ")", "-print", "-quit")
+    if said:
+        raise BoxError(
+            f"{said} may be read by root alone, as after an installation with a strict umask. "
+            f"Run `chmod -R go+rX {sys.prefix}`, then this again."
+        )
 
 
 def ensure_started(layout: Layout, *, proxied: bool) -> Done:
@@ -64,12 +94,27 @@ def restart(layout: Layout) -> None:
 
 
 def start(verb: str, unit: str) -> None:
-    """`systemctl start` or another verb. Raises BoxError with the end of the unit's log."""
+    """`systemctl start` or another verb. Raises BoxError with what the unit said of the cause, else with the end of its log."""
     try:
         run("systemctl", verb, unit)
     except BoxError as error:
-        said = run("journalctl", "--unit", unit, "--lines", "5", "--output", "cat", "--no-pager")
-        raise BoxError(f"{error} Its log ends: {said}") from error
+        if said := cause(unit):
+            advice = " `ss -ltnp` shows the program there." if "already in use" in said else ""
+            raise BoxError(f"{unit} does not start: {said}{advice} Mend that, then run this again.") from error
+        raise BoxError(f"{error} Its log ends: {_log_of(unit)}") from error
+
+
+def cause(unit: str) -> str:
+    """Why a unit of ours, or Caddy's, has ended, in its own words. Empty: it didn't say, or we may not read its log."""
+    try:
+        said = _CAUSE.findall(_log_of(unit))
+    except BoxError:
+        return ""
+    return f"{said[-1].rstrip('.')}.".replace(f"/run/credentials/{unit}", str(environment.ETC)) if said else ""
+
+
+def _log_of(unit: str) -> str:
+    return run("journalctl", "--unit", unit, "--lines", _LOG_LINES, "--output", "cat", "--no-pager")
 
 
 def state(unit: str) -> tuple[str, bool]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from picloud.box import layout, sockets, units
+from picloud.box import layout, proxy, sockets, units
 from picloud.box.layout import Web
 from picloud.box.step import BoxError
 from picloud.checkup.finding import Finding, broken, ok, warning
@@ -16,7 +16,8 @@ def services() -> Iterator[Finding]:
         return
     try:
         present = layout.present()
-        yield from [_service(service) for service in present.services]
+        caddy = (proxy.SERVICE,) if proxy.present() else ()
+        yield from [_service(service) for service in (*present.services, *caddy)]
     except BoxError as error:
         yield warning("units", str(error), "run doctor as root")
         return
@@ -27,7 +28,8 @@ def _service(unit: str) -> Finding:
     name = f"unit {unit.removesuffix('.service')}"
     state, starts = units.state(unit)
     if state != "active":
-        return broken(name, f"is {state}", f"systemctl restart {unit}")
+        said = units.cause(unit)
+        return broken(name, f"is {state}: {said}" if said else f"is {state}", f"systemctl restart {unit}")
     return (
         ok(name, "active") if starts else warning(name, "does not start with the machine", f"systemctl enable {unit}")
     )

@@ -9,6 +9,7 @@ from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.postgres import find_bindir
 from picloud.services.backup.backups import BackupService, prune
 from picloud.services.backup.file import BackupError
+from picloud.settings import Settings
 
 FOLDER_NAME = "backups"
 
@@ -23,8 +24,7 @@ FOLDER_NAME = "backups"
 def command(folder: Path | None, keep: int | None, data_dir: Path | None) -> None:
     """Write a backup of everything but the master key to one file. PiCloud may serve meanwhile."""
     settings = load_settings(data_dir=data_dir)
-    if not settings.database_url and not embedded_cluster(settings).is_made():
-        raise BackupError(f"There is no PiCloud in {settings.data_dir}. Choose its data folder with --data-dir.")
+    check_is_made(settings)
     target = (folder or settings.data_dir / FOLDER_NAME).absolute()
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_engine(settings, upgrade=False) as engine:
@@ -37,3 +37,9 @@ def command(folder: Path | None, keep: int | None, data_dir: Path | None) -> Non
     )
     for gone in prune(target, keep) if keep else ():
         click.echo(f"removed {gone}")
+
+
+def check_is_made(settings: Settings) -> None:
+    """Raises BackupError: a command that looks at a database must not make one."""
+    if not settings.database_url and not embedded_cluster(settings).is_made():
+        raise BackupError(f"There is no PiCloud in {settings.data_dir}. Choose its data folder with --data-dir.")

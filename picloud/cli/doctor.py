@@ -25,7 +25,7 @@ from picloud.settings import Settings
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @data_dir_option
-@plain_errors(PostgresError)
+@plain_errors(PostgresError, OSError)
 def command(as_json: bool, data_dir: Path | None) -> None:
     """Look at the sandbox, the database, the key, the queue, the disk, backups and files; change nothing.
 

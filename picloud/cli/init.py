@@ -3,16 +3,20 @@ import platform
 import sys
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import click
 
 from picloud.box import account, configuration, environment, layout, proxy, sockets, units
+from picloud.box.files import ensure_content
 from picloud.box.layout import PARTS, WHOLE, Layout
 from picloud.box.programs import run
 from picloud.box.proxy import Site
 from picloud.box.step import BoxError, Done, Step
 from picloud.cli.options import plain_errors
-from picloud.crypto import create_master_key
+from picloud.crypto import KeyFileError, create_master_key, load_master_key
+from picloud.domain.host_names import HostNameError, host_name
+from picloud.services.keyring.key_file import MASTER_KEY_NAME
 
 
 @click.command("init")
@@ -27,11 +31,12 @@ from picloud.crypto import create_master_key
 )
 @click.option("--non-interactive", is_flag=True, help="Ask nothing.")
 @click.option("--sample/--no-sample", default=True, show_default=True, help="Deploy the app `hello`.")
-@plain_errors(BoxError, OSError)
+@plain_errors(KeyFileError, OSError)
 def command(
     domain: str | None, local_certificates: bool, parts: bool | None, non_interactive: bool, sample: bool
 ) -> None:
     """Set PiCloud up on this box, as root. Run it again to repair: what is in order stays as it is."""
+    os.umask(0o022)  # what is secret has its mode at once; systemd, Caddy and the service read the rest
     _check_machine()
     units.ensure_systemd()
     site = _site(domain, local_certificates, ask=not non_interactive)
@@ -54,7 +59,10 @@ def _site(domain: str | None, local_certificates: bool, *, ask: bool) -> Site | 
     present = proxy.present()
     if not domain and not present and ask and proxy.is_installed():
         domain = click.prompt("The dashboard's host name (empty: none)", default="", show_default=False)
-    return Site(domain, local_certificates) if domain else present
+    try:
+        return Site(host_name(domain), local_certificates) if domain else present
+    except HostNameError as error:
+        raise BoxError(f"The domain {domain!r} {error}. Nothing was changed.") from error
 
 
 def _steps(site: Site | None, wanted: Layout) -> Iterator[Step]:
@@ -82,12 +90,28 @@ def _performed(step: Step) -> Done:
 
 def _ensure_key() -> Done:
     path = environment.MASTER_KEY
-    made = not path.exists()
-    if made:
+    earlier, made = account.HOME / MASTER_KEY_NAME, not path.exists()
+    said = str(path)
+    if made and earlier.exists():
+        ensure_content(path, earlier.read_text(), 0o600)
+        said += f", as it was in {account.HOME}"
+    elif made:
+        _refuse_another_key(path)
         create_master_key(path)
+        said += ". Copy it to another place: without it no backup's secrets open"
     changed = account.ensure_mode(path, 0o600, "root")
-    advice = ". Copy it to another place: without it no backup's secrets open" if made else ""
-    return Done(made or changed, f"{path}{advice}")
+    load_master_key(path)
+    return Done(made or changed, said)
+
+
+def _refuse_another_key(path: Path) -> None:
+    """Raises BoxError where there was one: what it sealed opens with it alone."""
+    if units.are_installed() or configuration.EMBEDDED.exists():
+        raise BoxError(
+            f"There is no master key at {path}, and this PiCloud was set up with one. Put your copy there; while it runs, "
+            f"systemd has it too: cp /run/credentials/picloud*/master.key {path}. If there never was one: "
+            f"openssl rand -base64 32 > {path}"
+        )
 
 
 def _last_words(site: Site | None, wanted: Layout, sample: bool) -> str:

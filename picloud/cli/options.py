@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from picloud.box import environment
+from picloud.box.step import BoxError
 from picloud.settings import Settings, SettingsError
 
 data_dir_option = click.option(
@@ -31,7 +32,7 @@ def load_settings(**given: Any) -> Settings:
 def plain_errors(*kinds: type[BaseException]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Errors of these kinds end the command with one line and exit code 1, instead of a traceback."""
 
-    expected: tuple[type[BaseException], ...] = (SettingsError, *kinds)
+    expected: tuple[type[BaseException], ...] = (SettingsError, BoxError, *kinds)
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
@@ -49,4 +50,6 @@ def plain_errors(*kinds: type[BaseException]) -> Callable[[Callable[..., Any]], 
 
 def _line(error: BaseException) -> str:
     """Of a database's error what the driver says: SQLAlchemy adds the statement with its values."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -12,7 +12,7 @@ from picloud.cli.options import plain_errors
 @click.command("uninstall")
 @click.option("--delete-data", is_flag=True, help="The data folder, backups, settings and the master key too.")
 @click.confirmation_option(prompt="Stop PiCloud and remove its units?")
-@plain_errors(BoxError, OSError)
+@plain_errors(OSError)
 def command(delete_data: bool) -> None:
     """Undo what `picloud init` did. The data stay, unless told otherwise."""
     if os.geteuid() != 0:

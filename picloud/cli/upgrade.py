@@ -6,8 +6,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from picloud.box import layout, units
-from picloud.box.step import BoxError
-from picloud.cli.backup import FOLDER_NAME
+from picloud.cli.backup import FOLDER_NAME, check_is_made
 from picloud.cli.database import DATABASE_ERRORS, open_unmigrated
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.models.revisions import current_revision, newest_revision
@@ -19,19 +18,21 @@ from picloud.services.backup.file import BackupError
 
 @click.command("upgrade")
 @data_dir_option
-@plain_errors(*DATABASE_ERRORS, BackupError, BoxError, OSError)
+@plain_errors(*DATABASE_ERRORS, BackupError, OSError)
 def command(data_dir: Path | None) -> None:
     """After installing another version: back up, bring the database up to date, restart the service.
 
     What serves goes on serving meanwhile. Where a migration fails, those before it are taken back.
     """
     settings = load_settings(data_dir=data_dir)
+    check_is_made(settings)
     with open_unmigrated(settings) as engine:
         before = _revision(engine)
         if before == newest_revision():
             click.echo(f"The database is at revision {before} already.")
         else:
-            _back_up(engine, settings.data_dir / FOLDER_NAME)
+            if before:
+                _back_up(engine, settings.data_dir / FOLDER_NAME)
             _migrate(engine, before)
     if units.are_installed():
         units.restart(layout.present())
