@@ -70,3 +70,9 @@ def test_other_commands_say_what_to_do(old: tuple[Serving, Engine]) -> None:
     refused = old[0].run("backup")
     assert refused.returncode == 1
     assert "Run: picloud migrate" in refused.stderr
+
+
+def test_where_there_is_no_picloud_none_is_made(tmp_path: Path) -> None:
+    server = Serving(tmp_path)
+    assert "There is no PiCloud in" in server.run("upgrade").stderr
+    assert not (server.data_dir / "postgres").exists()
