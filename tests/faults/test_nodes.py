@@ -4,11 +4,12 @@ import functools
 import random
 import signal
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import takewhile
+from itertools import cycle, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -103,19 +104,26 @@ def test_what_a_killed_node_held_runs_on_the_other_at_once(
 def test_a_wrong_clock_a_hanging_node_and_an_old_snapshot_change_nothing(nodes: MakeNodes) -> None:
     first, second = nodes({}, AN_HOUR_AHEAD, PICLOUD_LEASE_S=str(LEASE_S), **LIVELY)
     mix = Mix(first, second)
-    wanted = offers(random.Random(SEED), 400, run_ms=(0, 100), kinds=("email", "kv", "http", "call"))
+    over = threading.Event()
+    mixed = offers(random.Random(SEED), 10_000, run_ms=(0, 100), kinds=("email", "kv", "http", "call"))
+    wanted = takewhile(lambda _: not over.is_set(), mixed)
     with first.engine.connect() as held, ThreadPoolExecutor(1) as clients:
         held.execution_options(isolation_level="REPEATABLE READ").execute(text("SELECT count(*) FROM events"))
         sent = clients.submit(mix.offer_all, wanted, senders=8, rate=12)
-        for number, point in enumerate(STOPS):
-            node = (first, second)[number % 2]
-            node.traps.set(point, signal.SIGSTOP)
-            with standing_still(node, point):
-                time.sleep(1.5 * LEASE_S)
+        try:
+            for number, point in enumerate(cycle(STOPS)):
+                # On a machine that is held up the other may have found nothing in time: once more, then.
+                if number >= len(STOPS) and lost(first):
+                    break
+                node = (first, second)[number % 2]
+                node.traps.set(point, signal.SIGSTOP)
+                with standing_still(node, point):
+                    time.sleep(1.5 * LEASE_S)
+        finally:
+            over.set()
         sent.result()
         assert wait_until_empty(first.engine, mix.app_id, STUCK_S) == 0
     assert judge(look(first.engine, mix.app_id, mix.accepted, mix.offered)) == []
-    assert lost(first), "no node was away for longer than its lease"
 
 
 @pytest.mark.parametrize(
