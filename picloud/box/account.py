@@ -28,7 +28,8 @@ def ensure_folder(path: Path, mode: int, owner: str) -> Done:
         raise BoxError(f"{path} should be a folder. Move away what stands there.")
     made = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
-    foreign = path.stat().st_uid != pwd.getpwnam(owner).pw_uid
+    uid = pwd.getpwnam(owner).pw_uid
+    foreign = any(one.lstat().st_uid != uid for one in (path, *path.iterdir()))  # as after `picloud restore` by root
     if foreign:
         run("chown", "--recursive", "--no-dereference", f"{owner}:{owner}", str(path))
     changed = ensure_mode(path, mode, owner)

@@ -55,6 +55,8 @@ def _wants_new_database(found: dict[str, str], wanted: Layout) -> bool:
 
 def _ensure_database(done: Done) -> Done:
     url = environment.read().get(URL, "")
+    if system_postgres.is_ours(url):
+        system_postgres.check_answers()
     if system_postgres.is_ours(url) and system_postgres.is_running():
         made = system_postgres.ensure_database(url)
         return Done(done.changed or made, "the system's PostgreSQL")

@@ -1,5 +1,6 @@
 """A PostgreSQL that the system runs already: a role and a database for us."""
 
+import socket
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -8,6 +9,7 @@ from picloud.box.step import BoxError
 
 SOCKET = Path("/run/postgresql/.s.PGSQL.5432")
 NAME = "picloud"
+_CONNECT_S = 1.0
 _PLACE = "@127.0.0.1:5432/"
 # As the embedded one. A cluster made without a locale, as on a minimal Debian, would have SQL_ASCII.
 _FORM = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
@@ -15,6 +17,17 @@ _FORM = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
 
 def is_running() -> bool:
     return SOCKET.is_socket()
+
+
+def check_answers() -> None:
+    """Raises BoxError where nothing listens at the port that `url_for` names."""
+    with socket.socket() as probe:
+        probe.settimeout(_CONNECT_S)
+        if probe.connect_ex(("127.0.0.1", 5432)):
+            raise BoxError(
+                "This PiCloud's database is in the system's PostgreSQL, which does not run: systemctl start postgresql. "
+                "Then run this again."
+            )
 
 
 def url_for(password: str) -> str:

@@ -25,7 +25,7 @@ def command(folder: Path | None, keep: int | None, data_dir: Path | None) -> Non
     """Write a backup of everything but the master key to one file. PiCloud may serve meanwhile."""
     settings = load_settings(data_dir=data_dir)
     check_is_made(settings)
-    target = (folder or settings.data_dir / FOLDER_NAME).absolute()
+    target = folder.absolute() if folder else backup_folder(settings)
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_engine(settings, upgrade=False) as engine:
         service = BackupService(engine, find_bindir(os.environ))
@@ -37,6 +37,16 @@ def command(folder: Path | None, keep: int | None, data_dir: Path | None) -> Non
     )
     for gone in prune(target, keep) if keep else ():
         click.echo(f"removed {gone}")
+
+
+def backup_folder(settings: Settings) -> Path:
+    """Of the data folder's owner even if root makes it: the nightly backup runs as that user."""
+    folder = settings.data_dir.absolute() / FOLDER_NAME
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        owner = settings.data_dir.stat()
+        os.chown(folder, owner.st_uid, owner.st_gid)
+    return folder
 
 
 def check_is_made(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from picloud.crypto import KeyFileError, load_master_key
 from picloud.models.engine import database_url
 from picloud.postgres import find_bindir
 from picloud.services.backup.file import BackupError, Manifest
-from picloud.services.backup.restores import RestoreService, checked_manifest
+from picloud.services.backup.restores import STOP, RestoreService, checked_manifest
 from picloud.services.keyring.key_file import master_key_file
 from picloud.settings import Settings
 
@@ -57,6 +57,6 @@ def _server(settings: Settings, may_serve: bool) -> Iterator[URL]:
         return
     cluster = embedded_cluster(settings)
     if cluster.owned_elsewhere() and not may_serve:
-        raise BackupError(f"PiCloud serves from {settings.data_dir}. Stop it first: systemctl stop picloud")
+        raise BackupError(f"PiCloud serves from {settings.data_dir}. Stop it first: {STOP}")
     with cluster.opened() as url:
         yield database_url(url)

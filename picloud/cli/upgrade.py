@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from picloud.box import layout, units
-from picloud.cli.backup import FOLDER_NAME, check_is_made
+from picloud.cli.backup import backup_folder, check_is_made
 from picloud.cli.database import DATABASE_ERRORS, open_unmigrated
 from picloud.cli.options import data_dir_option, load_settings, plain_errors
 from picloud.models.revisions import current_revision, newest_revision
@@ -32,7 +32,7 @@ def command(data_dir: Path | None) -> None:
             click.echo(f"The database is at revision {before} already.")
         else:
             if before:
-                _back_up(engine, settings.data_dir / FOLDER_NAME)
+                _back_up(engine, backup_folder(settings))
             _migrate(engine, before)
     if units.are_installed():
         units.restart(layout.present())
@@ -47,7 +47,6 @@ def _revision(engine: Engine) -> str:
 
 
 def _back_up(engine: Engine, folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     service = BackupService(engine, find_bindir(os.environ))
     file = folder / service.file_name()
     service.make(file)

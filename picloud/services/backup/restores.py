@@ -15,6 +15,8 @@ from picloud.services.backup.backups import count_rows, server_major
 from picloud.services.backup.file import BackupError, Manifest, extract_dump, read_manifest
 
 MAINTENANCE_DATABASE = "postgres"
+STOP = "systemctl stop 'picloud*.socket' 'picloud*.service'"
+"""The sockets too: a request would start it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class RestoreService:
     def _refuse_if_used(self, connection: Connection, replace: bool) -> None:
         others = text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name")
         if connection.execute(others, {"name": self.url.database}).scalar_one():
-            raise BackupError(f"The database {self.url.database} is in use. Stop PiCloud first: systemctl stop picloud")
+            raise BackupError(f"The database {self.url.database} is in use. Stop PiCloud first: {STOP}")
         if self._is_there(connection) and self._has_content() and not replace:
             raise BackupError(
                 f"The database {self.url.database} has content. With --replace the backup takes its place; "
