@@ -29,7 +29,7 @@ from picloud.views.strict_query import refuse_unknown
 RETRY_MS = 2_000
 """After so long a client whose stream broke comes again."""
 HEARTBEAT_S = 1.5
-"""Caddy with `flush_interval -1` keeps us when its client hangs up: only a write, the second or third, tells it."""
+"""A proxy may keep us when its client hangs up: only a write, the second or third, tells it."""
 RIGHTS_S = 20.0
 """Between two looks whether the client may still see this."""
 LOOK_UP_S = 1.5

@@ -22,6 +22,8 @@ def handler(ctx):
 """Called, it leaves a message that comes due while the machine is down."""
 PING = "def handler(ctx):\n    return 'pong'\n"
 WHO = "def handler(ctx):\n    return ctx.event.http.client_ip\n"
+ADD = "def handler(ctx):\n    return ctx.kv('posts').incr('n')\n"
+"""What it does is done once for each answer, or the sum says so."""
 API = f"https://{DOMAIN}/api/v1/admin"
 
 
@@ -36,9 +38,14 @@ class Admin:
     def with_shop(self) -> "Admin":
         """An app with routes, and a queue."""
         self.call("POST", "/apps", {"slug": "shop", "name": "Shop"})
-        for name, source in (("count", COUNTS), ("ping", PING), ("later", LATER), ("who", WHO)):
+        for name, source in (("count", COUNTS), ("ping", PING), ("later", LATER), ("who", WHO), ("add", ADD)):
             self.call("POST", "/apps/shop/scripts", {"name": name, "kind": "endpoint", "source": source})
-            route = {"method": "GET", "path": f"/{name}", "script": name, "access": "public"}
+            route = {
+                "method": "POST" if source is ADD else "GET",
+                "path": f"/{name}",
+                "script": name,
+                "access": "public",
+            }
             self.call("POST", "/apps/shop/routes", route)
         self.call("POST", "/apps/shop/triggers/queue", {"script": "later", "queue": "jobs"})
         return self
@@ -69,6 +76,11 @@ class Admin:
     def delivered(self) -> int:
         """Mails that the handler has seen."""
         return self.entries("mails")
+
+    def posts(self) -> int:
+        """Calls that have added one."""
+        found = [item["value"] for item in self.call("GET", "/apps/shop/kv/posts")["items"]]
+        return int(found[0]) if found else 0
 
     def entries(self, collection: str) -> int:
         collections = self.call("GET", "/apps/shop/kv")["items"]

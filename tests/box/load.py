@@ -1,7 +1,7 @@
 """Runs inside the machine, by its own Python: `python3 -c … KIND COUNT URL SECRET`, until every request is answered well.
 
-KIND `mails`: each signed, sent again until it is taken, as senders do. `calls` are sent once. Prints how often each
-answer came, as JSON; `none` where the connection broke.
+KIND `mails`: each signed, sent again until it is taken, as senders do. `calls` and `posts` (of nothing) are sent once.
+Prints how often each answer came, as JSON; `none` where the connection broke. Other answers than 2xx go to standard error.
 """
 
 import base64
@@ -19,19 +19,28 @@ import uuid
 
 THREADS = 4
 PAUSE_S = 0.02
+SHOWN_BYTES = 300
 answers: "collections.Counter[str]" = collections.Counter()
+counting = threading.Lock()
+"""Of the first answers of all threads some would be forgotten."""
 
 
 def ask(url: urllib.parse.SplitResult, method: str, body: bytes, headers: dict[str, str]) -> str:
     connection = http.client.HTTPSConnection(url.hostname or "", timeout=60, context=ssl._create_unverified_context())
+    began = time.monotonic()
     try:
         connection.request(method, url.path, body, headers)
-        status = str(connection.getresponse().status)
-    except (OSError, http.client.HTTPException):
-        status = "none"
+        answer = connection.getresponse()
+        status, said = str(answer.status), repr(answer.read()[:SHOWN_BYTES])
+    except (OSError, http.client.HTTPException) as error:
+        status, said = "none", repr(error)
     finally:
         connection.close()
-    answers[status] += 1
+    with counting:
+        answers[status] += 1
+    if not status.startswith("2"):
+        told = f"{time.strftime('%X')} {method} {url.path}: {status} after {time.monotonic() - began:.1f} s: {said}\n"
+        sys.stderr.write(told)
     return status
 
 
@@ -60,7 +69,7 @@ def main(kind: str, count: int, address: str, secret: str) -> None:
             if kind == "mails":
                 mail(url, secret)
             else:
-                ask(url, "GET", b"", {})
+                ask(url, "POST" if kind == "posts" else "GET", b"", {})
             time.sleep(PAUSE_S)
 
     threads = [threading.Thread(target=send, args=(first,)) for first in range(THREADS)]

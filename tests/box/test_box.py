@@ -6,7 +6,8 @@ import pytest
 
 from tests.box.admin import DOMAIN, PICLOUD, Admin, main_pid
 from tests.box.machine import Machine
-from tests.box.traffic import Traffic
+from tests.box.newer import SAID, upgrade
+from tests.box.traffic import Traffic, every_request_answered
 from tests.functional.client import eventually
 
 pytestmark = [pytest.mark.box, pytest.mark.timeout(900)]
@@ -70,13 +71,14 @@ def test_a_signed_mail_goes_through_caddy_to_the_handler(admin: Admin, inbound_u
 
 
 def test_a_restart_under_load_fails_no_request(admin: Admin, inbound_url: str) -> None:
-    before = admin.delivered()
-    calls = Traffic(admin.machine, "calls", 200, f"https://{DOMAIN}/run/shop/ping")
-    mails = Traffic(admin.machine, "mails", 100, inbound_url)
-    eventually(lambda: admin.delivered() > before)
-    admin.machine.run("systemctl", "restart", "picloud")
-    assert (calls.ended(), mails.ended()) == ({"200": 200}, {"202": 100})
-    eventually(lambda: admin.delivered() == before + 100)
+    with every_request_answered(admin, inbound_url, 100):
+        admin.machine.run("systemctl", "restart", "picloud")
+
+
+def test_a_reload_of_the_proxy_under_load_fails_no_request(admin: Admin, inbound_url: str) -> None:
+    with every_request_answered(admin, inbound_url, 100):
+        for _ in range(3):
+            admin.machine.run("systemctl", "reload", "caddy")
 
 
 def test_kills_under_load_lose_and_double_nothing(admin: Admin, inbound_url: str) -> None:
@@ -139,3 +141,9 @@ def test_an_upgrade_with_nothing_to_migrate_restarts_the_service(admin: Admin) -
     before = main_pid(admin.machine)
     assert "already" in admin.machine.run(PICLOUD, "upgrade")
     assert main_pid(admin.machine) != before
+
+
+def test_an_upgrade_under_load_fails_no_request(admin: Admin, inbound_url: str) -> None:
+    with every_request_answered(admin, inbound_url, 300):
+        upgrade(admin.machine)
+    assert SAID in admin.machine.run("curl", "-sSk", f"https://{DOMAIN}/sign-in")

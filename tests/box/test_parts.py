@@ -7,7 +7,8 @@ import pytest
 
 from tests.box.admin import DOMAIN, PICLOUD, SECRET, Admin, main_pid
 from tests.box.machine import Machine
-from tests.box.traffic import Traffic
+from tests.box.newer import SAID, upgrade
+from tests.box.traffic import Traffic, every_request_answered
 from tests.functional.client import eventually
 
 pytestmark = [pytest.mark.box, pytest.mark.timeout(900)]
@@ -82,14 +83,8 @@ def test_a_signed_mail_goes_through_caddy_to_the_handler(apart: Admin, inbound: 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_restart_under_load_fails_no_request(apart: Admin, inbound: str, unit: str) -> None:
-    before = apart.delivered()
-    calls = Traffic(apart.machine, "calls", 200, f"https://{DOMAIN}/run/shop/ping")
-    pages = Traffic(apart.machine, "calls", 200, f"https://{DOMAIN}/sign-in")
-    mails = Traffic(apart.machine, "mails", 100, inbound)
-    eventually(lambda: apart.delivered() > before)
-    apart.machine.run("systemctl", "restart", unit)
-    assert (calls.ended(), pages.ended(), mails.ended()) == ({"200": 200}, {"200": 200}, {"202": 100})
-    eventually(lambda: apart.delivered() == before + 100)
+    with every_request_answered(apart, inbound, 100):
+        apart.machine.run("systemctl", "restart", unit)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -137,6 +132,12 @@ def test_a_backup_and_its_verification(apart: Admin) -> None:
     apart.machine.run("systemctl", "start", "picloud-backup.service")
     [file] = apart.machine.run("sh", "-c", "ls /var/lib/picloud/backups/*").split()
     assert "Verified" in apart.machine.run(PICLOUD, "restore", file, "--verify-only")
+
+
+def test_an_upgrade_under_load_fails_no_request(apart: Admin, inbound: str) -> None:
+    with every_request_answered(apart, inbound, 300):
+        upgrade(apart.machine)
+    assert SAID in apart.machine.run("curl", "-sSk", f"https://{DOMAIN}/sign-in")
 
 
 def test_one_process_again_and_back(apart: Admin) -> None:

@@ -2,10 +2,13 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.box.admin import SECRET
+from tests.box.admin import DOMAIN, SECRET, Admin
 from tests.box.machine import Machine
+from tests.functional.client import eventually
 
 PROGRAM = (Path(__file__).parent / "load.py").read_text()
 PATIENCE_S = 300
@@ -24,3 +27,18 @@ class Traffic:
         assert self._process.returncode == 0
         answers: dict[str, int] = json.loads(said)
         return answers
+
+
+@contextmanager
+def every_request_answered(admin: Admin, inbound_url: str, each: int) -> Iterator[None]:
+    """`each` calls, POSTs, pages and mails go on meanwhile: each is answered well at once, and what it does is done once."""
+    delivered, posts = admin.delivered(), admin.posts()
+    calls = Traffic(admin.machine, "calls", each, f"https://{DOMAIN}/run/shop/ping")
+    adding = Traffic(admin.machine, "posts", each, f"https://{DOMAIN}/run/shop/add")
+    pages = Traffic(admin.machine, "calls", each, f"https://{DOMAIN}/sign-in")
+    mails = Traffic(admin.machine, "mails", each, inbound_url)
+    eventually(lambda: admin.delivered() > delivered)
+    yield
+    assert [kind.ended() for kind in (calls, adding, pages, mails)] == [{"200": each}] * 3 + [{"202": each}]
+    assert admin.posts() == posts + each
+    eventually(lambda: admin.delivered() == delivered + each)

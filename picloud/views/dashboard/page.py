@@ -3,10 +3,11 @@
 import secrets
 from collections.abc import Callable
 from functools import partial
+from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -58,8 +59,10 @@ POLICY = (
 )
 """Only what bears the page's own nonce runs: a handler's answer on this host is no script of ours."""
 
+_sources = {file.name: file.read_text("utf-8") for file in (resources.files("picloud") / "templates").iterdir()}
+"""Read at the start: an upgrade takes the files away, and brings others, while we serve."""
 _templates = Environment(
-    loader=PackageLoader("picloud"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=DictLoader(_sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _templates.globals.update(
     asset_url=asset_url, version=__version__, themes=THEMES, app_tabs=APP_TABS, instance_tabs=INSTANCE_TABS
