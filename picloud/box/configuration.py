@@ -39,7 +39,7 @@ def _wants_new_database(found: dict[str, str], wanted: Layout) -> bool:
     if found.get(URL) or (found and wanted is not PARTS):
         return False
     if wanted is not PARTS:
-        return system_postgres.is_running()
+        return system_postgres.is_running() and not EMBEDDED.exists()  # what was restored there is served from there
     if EMBEDDED.exists():
         raise BoxError(
             f"The parts need a PostgreSQL that the system runs, and this PiCloud's data stand in its own, {EMBEDDED}. "
