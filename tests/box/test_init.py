@@ -30,6 +30,59 @@ def test_modes_and_files_are_mended(box: Machine) -> None:
     assert init(box) == []
 
 
+def test_units_that_are_gone_come_back(admin: Admin) -> None:
+    """All of them, under a strict umask: their sockets have no file any more, and nobody listens there."""
+    box = admin.machine
+    box.run(
+        "sh", "-c", "rm -r /etc/systemd/system/picloud* /etc/systemd/system/caddy.service.d && systemctl daemon-reload"
+    )
+    options = "--non-interactive --no-sample --domain box.test --local-certificates"
+    box.run("sh", "-c", f"umask 077 && {PICLOUD} init {options}")
+    assert admin.status("/run/shop/ping") == "200"
+    assert init(box) == []
+
+
+def test_a_proxy_that_was_stopped_is_started(admin: Admin) -> None:
+    box = admin.machine
+    box.run("systemctl", "disable", "--quiet", "--now", "caddy")
+    assert "✗ unit caddy" in box.run(PICLOUD, "doctor", check=False)
+    assert init(box) == ["caddy"]
+    assert admin.status("/run/shop/ping") == "200"
+
+
+def test_what_keeps_the_proxy_from_its_port_is_told(admin: Admin) -> None:
+    box = admin.machine
+    box.run("systemctl", "stop", "caddy")
+    box.run("systemd-run", "--quiet", "--unit", "other", "--", "python3", "-m", "http.server", "443")
+    box.run(
+        "curl",
+        "-s",
+        "-o",
+        "/dev/null",
+        "--retry",
+        "50",
+        "--retry-delay",
+        "1",
+        "--retry-connrefused",
+        "http://localhost:443",
+    )
+    said = box.run(PICLOUD, "init", "--non-interactive", "--no-sample", check=False)
+    assert "address already in use" in said
+    assert "Traceback" not in said
+    box.run("systemctl", "stop", "other")
+    assert init(box) == ["caddy"]
+
+
+def test_another_key_never_takes_the_place_of_one_that_is_gone(admin: Admin) -> None:
+    box = admin.machine
+    box.run("mv", "/etc/picloud/master.key", "/root/kept.key")
+    said = box.run(PICLOUD, "init", "--non-interactive", "--no-sample", check=False)
+    assert "Put your copy there" in said
+    assert "No such file" in box.run("ls", "/etc/picloud/master.key", check=False)
+    box.run("mv", "/root/kept.key", "/etc/picloud/master.key")
+    assert init(box) == []
+
+
 def test_a_user_that_is_gone_is_made_again_with_what_it_had(admin: Admin) -> None:
     box, before = admin.machine, admin.delivered()
     box.run("systemctl", "stop", "picloud.socket", "picloud.service")
@@ -39,6 +92,40 @@ def test_a_user_that_is_gone_is_made_again_with_what_it_had(admin: Admin) -> Non
     assert init(box) == ["user", "data", "database", "service"]
     assert box.run("find", "/var/lib/picloud", "!", "-user", "picloud") == ""
     assert admin.delivered() == before
+
+
+def test_what_is_no_host_name_changes_nothing(box: Machine) -> None:
+    said = box.run(PICLOUD, "init", "--non-interactive", "--domain", f"https://{DOMAIN}/", check=False)
+    assert "without scheme, port or path" in said
+    assert len(said.splitlines()) == 1
+    assert init(box) == []
+
+
+def test_a_lost_key_is_not_replaced_and_comes_back_from_systemd(box: Machine) -> None:
+    box.run("rm", "/etc/picloud/master.key")
+    said = box.run(PICLOUD, "init", "--non-interactive", check=False).splitlines()[-1]
+    box.run("sh", "-c", re.findall(r"(cp .*?)\. ", said)[0])
+    assert init(box) == ["master key"]
+
+
+def test_sockets_whose_files_were_gone_are_made_again(admin: Admin) -> None:
+    admin.machine.run("sh", "-c", "rm /etc/systemd/system/picloud*.socket && systemctl daemon-reload")
+    assert init(admin.machine) == ["units", "service"]
+    assert admin.status("/run/shop/ping") == "200"
+
+
+def test_a_unit_that_does_not_start_says_why_in_one_line(box: Machine) -> None:
+    box.run("sh", "-c", "echo PICLOUD_WEB_THREADS=many >> /etc/picloud/picloud.env")
+    said = box.run(PICLOUD, "init", "--non-interactive", check=False).splitlines()[-1]
+    assert said.startswith("picloud: picloud.service does not start: PICLOUD_WEB_THREADS is 'many'")
+    box.run("sed", "-i", "/WEB_THREADS/d", "/etc/picloud/picloud.env")
+    init(box)
+
+
+def test_a_stopped_caddy_is_started(box: Machine) -> None:
+    box.run("systemctl", "disable", "--quiet", "--now", "caddy")
+    assert "✗ unit caddy" in box.run(PICLOUD, "doctor", check=False)
+    assert init(box) == ["caddy"]
 
 
 def test_another_domain_is_taken_over(box: Machine) -> None:
