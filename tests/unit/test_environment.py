@@ -10,7 +10,7 @@ from picloud.box.step import BoxError
 
 def test_it_is_read_as_systemd_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "picloud.env"
-    file.write_text("# a word\n;another=one\nA=1\n B = two words \nC=\"quoted\"\nD='x=y'\nE=\"\nnothing\n")
+    file.write_text('# a word\n;another=one\nA=1\n B = two words \nC="quoted"\nD=\'x=y\'\nE="\nnothing\n')
     assert environment.read(file) == {"A": "1", "B": "two words", "C": "quoted", "D": "x=y", "E": '"'}
 
 
