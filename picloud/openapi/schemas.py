@@ -1,6 +1,7 @@
 """JSON Schemas of all shapes, by their names."""
 
 from collections.abc import Iterable
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ def any_of(shapes: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
 
 def _tidy(schema: Any) -> Any:
     """Enums are strings here, which msgspec leaves unsaid; a default of null says nothing; of pairs all parts are alike,
-    which more generators understand than a schema for each part."""
+    which more generators understand than a schema for each part; docstrings are indented, unless it is Python 3.13."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
@@ -47,6 +48,8 @@ def _tidy(schema: Any) -> Any:
     tidy = {key: _tidy(value) for key, value in schema.items() if not (key == "default" and value is None)}
     if isinstance(tidy.get("enum"), list) and all(isinstance(value, str) for value in tidy["enum"]):
         tidy["type"] = "string"
+    if isinstance(tidy.get("description"), str):
+        tidy["description"] = cleandoc(tidy["description"])
     if tidy.get("items") is False:
         tidy["items"] = tidy.pop("prefixItems")[0]
     return tidy
