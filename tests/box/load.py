@@ -1,4 +1,4 @@
-"""Runs inside the machine, by its own Python: `python3 -c … KIND COUNT URL SECRET`, until every request is answered well.
+"""Runs inside the machine, by its own Python: `python3 -c … KIND COUNT URL SECRET`. COUNT 0: until standard input ends.
 
 KIND `mails`: each signed, sent again until it is taken, as senders do. `calls` and `posts` (of nothing) are sent once.
 Prints how often each answer came, as JSON; `none` where the connection broke. Other answers than 2xx go to standard error.
@@ -64,8 +64,14 @@ def mail(url: urllib.parse.SplitResult, secret: str) -> None:
 def main(kind: str, count: int, address: str, secret: str) -> None:
     url = urllib.parse.urlsplit(address)
 
+    told = threading.Event()
+    if not count:
+        threading.Thread(target=lambda: (sys.stdin.read(), told.set()), daemon=True).start()
+
     def send(first: int) -> None:
-        for _ in range(first, count, THREADS):
+        for _ in range(first, count or sys.maxsize, THREADS):
+            if told.is_set():
+                return
             if kind == "mails":
                 mail(url, secret)
             else:

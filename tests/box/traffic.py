@@ -15,11 +15,11 @@ PATIENCE_S = 300
 
 
 class Traffic:
-    """Begins at once."""
+    """Begins at once. `count` 0: goes on until `ended`."""
 
     def __init__(self, machine: Machine, kind: str, count: int, url: str) -> None:
         command = machine.command("python3", "-c", PROGRAM, kind, str(count), url, SECRET)
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ended(self) -> dict[str, int]:
         """How often each answer came."""
@@ -30,15 +30,16 @@ class Traffic:
 
 
 @contextmanager
-def every_request_answered(admin: Admin, inbound_url: str, each: int) -> Iterator[None]:
-    """`each` calls, POSTs, pages and mails go on meanwhile: each is answered well at once, and what it does is done once."""
+def every_request_answered(admin: Admin, inbound_url: str) -> Iterator[None]:
+    """Calls, POSTs, pages and mails go on all the while: each is answered well at once, and what it does is done once."""
     delivered, posts = admin.delivered(), admin.posts()
-    calls = Traffic(admin.machine, "calls", each, f"https://{DOMAIN}/run/shop/ping")
-    adding = Traffic(admin.machine, "posts", each, f"https://{DOMAIN}/run/shop/add")
-    pages = Traffic(admin.machine, "calls", each, f"https://{DOMAIN}/sign-in")
-    mails = Traffic(admin.machine, "mails", each, inbound_url)
+    calls = Traffic(admin.machine, "calls", 0, f"https://{DOMAIN}/run/shop/ping")
+    adding = Traffic(admin.machine, "posts", 0, f"https://{DOMAIN}/run/shop/add")
+    pages = Traffic(admin.machine, "calls", 0, f"https://{DOMAIN}/sign-in")
+    mails = Traffic(admin.machine, "mails", 0, inbound_url)
     eventually(lambda: admin.delivered() > delivered)
     yield
-    assert [kind.ended() for kind in (calls, adding, pages, mails)] == [{"200": each}] * 3 + [{"202": each}]
-    assert admin.posts() == posts + each
-    eventually(lambda: admin.delivered() == delivered + each)
+    answers = [kind.ended() for kind in (calls, adding, pages, mails)]
+    assert [list(found) for found in answers] == [["200"]] * 3 + [["202"]]
+    assert admin.posts() == posts + answers[1]["200"]
+    eventually(lambda: admin.delivered() == delivered + answers[3]["202"])
