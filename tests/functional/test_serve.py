@@ -253,7 +253,7 @@ def test_a_request_under_way_at_sigterm_is_answered(served: Serving) -> None:
     served.owner.route(app, "GET", "/slow", "slow")
     with ThreadPoolExecutor(1) as threads, ends_in_order(served):
         answer = threads.submit(served.request, f"/run/{app}/slow")
-        eventually(lambda: [worker for worker in served.workers if worker.cpu_s > 0.2])
+        eventually(lambda: [worker for worker in served.workers if worker.cpu_s > 0.1])
         os.kill(served.pid, signal.SIGTERM)
     assert (answer.result().status_int, answer.result().text) == (200, "done")
 
