@@ -27,7 +27,7 @@ SLOW = """
 import time
 
 def handler(ctx):
-    end = time.monotonic() + 2
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         pass
     return "done"

@@ -160,8 +160,7 @@ def test_which_app_asks_is_no_frames_to_say(raw_run: RunScript) -> None:
 def test_a_worker_that_only_says_it_is_done_is_stopped_and_replaced(raw_run: RunScript, raw_pool: Pool) -> None:
     """Between events nobody counts its CPU."""
     source = f"{RAW}    kind, body = {Kind.RESULT}, b'1'\n{FRAME}    while True:\n        pass"
-    patient = Limits(cpu_ms=10_000)  # it spins while the driver may have to wait for a processor
-    assert raw_run(source, app="liar", limits=patient).result == b"1"
+    assert raw_run(source, app="liar").result == b"1"
     (liar,) = (seat.worker for seat in raw_pool._seats._idle if seat.key is not None and seat.key[0] == "liar")
 
     def rests() -> bool:
@@ -170,7 +169,9 @@ def test_a_worker_that_only_says_it_is_done_is_stopped_and_replaced(raw_run: Run
         return time.clock_gettime_ns(liar._clock) == before
 
     assert any(rests() for _ in range(20))
-    assert raw_run(source, app="liar", limits=patient).result == b"1"
+    following = raw_run(source, app="liar")
+    # Where others keep the machine busy it gets so little CPU that it seems to rest; then its next run ends it.
+    assert following.result == b"1" or following.status is Status.cpu
     assert not liar.alive()
 
 
