@@ -5,6 +5,7 @@ Deliveries go on first; the web server is imported after that. Its socket listen
 
 import importlib
 import logging
+import os
 import shlex
 import socket
 import sys
@@ -21,6 +22,7 @@ from picloud.cli.service_manager import ServiceManager
 from picloud.cli.supervisor import Supervisor, Watchdog
 from picloud.crypto import KeyFileError
 from picloud.domain.parts import WHOLE, Part
+from picloud.logs import goes_to_journal
 from picloud.postgres import Cluster
 from picloud.process import Process
 from picloud.sandbox_pool.executor import Executor, ExecutorGone
@@ -74,14 +76,20 @@ def _warn_of_gaps(executor: Executor) -> None:
 def _greet(process: Process, settings: Settings, listening: socket.socket, sample: bool) -> None:
     address = address_of(listening)
     click.echo(banner.serving(address))
-    with process.runtime.sessions.begin() as session:
-        token = SetupLinkService(session).issue() if process.runtime.part.administers else None
-    if token is not None:
-        click.echo(banner.setup_link(settings.public_url or address, token))
+    if process.runtime.part.administers and not goes_to_journal(sys.stdout, os.environ):
+        _show_setup_link(process, settings.public_url or address)
     if sample:
         click.echo(banner.sample_lines(address, _deploy_sample(process, settings)))
         click.echo(banner.next_steps(address, shlex.quote(sys.argv[0]), str(settings.data_dir)))
     sys.stdout.flush()
+
+
+def _show_setup_link(process: Process, address: str) -> None:
+    """On a terminal. In a journal it would make anybody the owner who reads that, and end the link of `picloud init`."""
+    with process.runtime.sessions.begin() as session:
+        token = SetupLinkService(session).issue()
+    if token is not None:
+        click.echo(banner.setup_link(address, token))
 
 
 def _deploy_sample(process: Process, settings: Settings) -> SampleMail | None:

@@ -30,6 +30,7 @@ def test_what_init_prints_works(box: Machine, set_up: str) -> None:
     assert '"status":"queued"' in box.run("sh", "-c", f"{mail} -sS")
     [link] = re.findall(r"^(https://\S+)/setup#", set_up, re.MULTILINE)
     assert box.run("curl", "-sSk", "-o", "/dev/null", "-w", "%{http_code}", f"{link}/setup") == "200"
+    assert "/setup#" not in box.run("journalctl", "--output", "cat")
 
 
 def test_every_layer_of_the_sandbox_holds_inside_the_unit(box: Machine, admin: Admin) -> None:
